@@ -1,0 +1,2 @@
+export * from './tensor/backend'
+export * from './tensor/random'
