@@ -1,2 +1,5 @@
 export * from './tensor/backend'
 export * from './tensor/random'
+export * from './tensor/gradients'
+export * from './model/config'
+export * from './model/params'
