@@ -1,0 +1,80 @@
+// Virtual environments below the clone: with uv where it is, else with Python's own venv and pip.
+import { existsSync, rmSync } from 'node:fs'
+import path from 'node:path'
+import { cache, here, pythonOf, read, root, sha256, venv, windows, write } from './paths.mjs'
+import { must, run, SetupError } from './say.mjs'
+
+const oldest = '3.10'
+
+/** The first Python on the path that is new enough, as a command line; undefined when there is none. */
+export async function findPython() {
+  for (const command of [['python3'], ['python'], ...['3.14', '3.13', '3.12', '3.11', '3.10'].map(v => [`python${v}`]), ...(windows ? [['py', '-3']] : [])]) {
+    const { code } = await run(command[0], [...command.slice(1), '-c', `import sys; sys.exit(sys.version_info < (${oldest.replace('.', ', ')}))`])
+    if (code === 0) return command
+  }
+  return undefined
+}
+
+/** A working uv: the one on the path, or the one that an earlier set-up fetched. */
+async function findUv() {
+  for (const uv of ['uv', path.join(cache, 'uv/bin/uv')]) {
+    if ((await run(uv, ['--version'])).code === 0) return uv
+  }
+  return undefined
+}
+
+/** Makes the environment; resolves to the uv that must fill it, or undefined when it has a pip of its own. */
+async function create(environment, note) {
+  rmSync(environment, { recursive: true, force: true })
+  const uv = await findUv()
+  if (uv) {
+    await must(uv, ['venv', '--quiet', '--python', `>=${oldest}`, environment], { hint: `uv found no Python ${oldest} or newer: install one from https://www.python.org/downloads/` })
+    return uv
+  }
+  const python = await findPython()
+  if (!python) throw new SetupError(`No Python ${oldest} or newer: install it from https://www.python.org/downloads/ (Debian, Ubuntu: sudo apt install python3 python3-venv), or uv from https://docs.astral.sh/uv/`)
+  const [command, ...args] = python
+  const made = await run(command, [...args, '-m', 'venv', environment])
+  if (made.code === 0) return undefined
+  rmSync(environment, { recursive: true, force: true })
+  // Debian splits venv off Python; pip may be there all the same, and can fetch uv, which needs neither.
+  note('python3-venv is missing, fetching uv')
+  const fetched = await run(command, [...args, '-m', 'pip', 'install', '--quiet', '--require-hashes', '--target', path.join(cache, 'uv'), '-r', here('requirements-uv.txt')])
+  if (fetched.code !== 0) throw new SetupError('Python has no venv: sudo apt install python3-venv, then start again')
+  return await create(environment, note)
+}
+
+/** Installs a requirements file into an environment, or with `target` below a folder for another platform. */
+export async function install(environment, args, options = {}) {
+  const python = pythonOf(environment)
+  const pip = (await run(python, ['-c', 'import pip'])).code === 0
+  const uv = pip ? undefined : await findUv()
+  if (!pip && !uv) throw new SetupError(`${path.relative(root, environment)} has neither pip nor uv: remove it and start again`)
+  const [command, first] = pip ? [python, ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input']] : [uv, ['pip', 'install', '--python', python]]
+  return await must(command, [...first, '--quiet', ...args], { hint: 'Is there a network connection? Packages come from PyPI (or the index that pip or uv is configured for).', ...options })
+}
+
+/** What an environment was made from: when any of it changes, the environment is made anew. */
+async function wanted(environment, requirements) {
+  return sha256([environment, ...requirements.map(file => read(here(file)) ?? file)].join('\0'))
+}
+
+/**
+ * Makes `environment` hold what the requirements files say, each with hashes. Resolves to a line that says what was done.
+ * A moved clone, a changed file, an interrupted installation or a Python that is gone make it start from nothing.
+ */
+export async function environment(folder, requirements, note, extra = async () => {}) {
+  const mark = path.join(folder, 'installed-by-setup')
+  const now = await wanted(folder, requirements)
+  const works = existsSync(pythonOf(folder)) && (await run(pythonOf(folder), ['-c', ''])).code === 0
+  if (works && read(mark) === now) return 'up to date'
+  await create(folder, note)
+  note('installing')
+  for (const file of requirements.filter(name => name.endsWith('.txt'))) await install(folder, ['--require-hashes', '-r', here(file)])
+  await extra()
+  write(mark, now)
+  return `made from ${requirements[0]}`
+}
+
+/** Jupyter's environment. */
+export const jupyter = note => environment(venv, ['requirements.txt'], note)
