@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs'
+import type { Figure } from '../plot/figure'
+import { plotlyText } from './escape'
+
+/** Pixels of a static picture's edge for each pixel of the chart. */
+const SCALE = 1.5
+
+type Draw = (figure: Figure, width: number, height: number) => Promise<string>
+let drawing: Promise<Draw> | undefined
+
+/** Widths of DejaVu Sans in ems, by kinds of characters, rounded up: jsdom has no layout to ask. */
+function textWidth(text: string): number {
+  let ems = 0
+  for (const c of text) ems += /[iIjl.,:;'|!() \-[\]frt]/.test(c) ? 0.4 : /[mwMW@%—]/.test(c) ? 0.98 : /[A-Z]/.test(c) ? 0.72 : c > '\u2e80' ? 1 : 0.63
+  return ems
+}
+
+/** plotly.js in jsdom, with the measurements that a page without layout cannot make; loaded on first use. */
+function plotlyInJsdom(): Draw {
+  const { JSDOM, VirtualConsole } = require('jsdom') as typeof import('jsdom')
+  const { window } = new JSDOM('<!doctype html><body></body>', { runScripts: 'outside-only', pretendToBeVisual: true, virtualConsole: new VirtualConsole() })
+  const box = (element: Element & { style?: CSSStyleDeclaration }) => {
+    const size = parseFloat(element.style?.fontSize ?? '') || 12
+    const rows = element.querySelectorAll?.('tspan.line') ?? []
+    const texts = rows.length ? [...rows].map(r => r.textContent ?? '') : [element.textContent ?? '']
+    const width = size * Math.max(...texts.map(textWidth)), height = size * 1.25 * texts.length
+    return { x: 0, y: 0, left: 0, top: 0, right: width, bottom: height, width, height }
+  }
+  Object.assign(window.URL, { createObjectURL: () => 'blob:none', revokeObjectURL: () => {} })
+  window.HTMLCanvasElement.prototype.getContext = () => null
+  Object.assign(window.SVGElement.prototype, {
+    getBBox(this: Element) { return box(this) },
+    getComputedTextLength(this: Element) { return box(this).width },
+  })
+  window.Element.prototype.getBoundingClientRect = function () { return box(this) as DOMRect }
+  window.eval(readFileSync(require.resolve('plotly.js-cartesian-dist-min'), 'utf8'))
+  const plotly = (window as unknown as { Plotly: { toImage(f: Figure, o: object): Promise<string> } }).Plotly
+  return async (figure, width, height) => {
+    const uri = await plotly.toImage(figure, { format: 'svg', width, height })
+    return decodeURIComponent(uri.slice(uri.indexOf(',') + 1))
+  }
+}
+
+/**
+ * A figure as JSON-able data: typed arrays as arrays, six digits, texts literal for Plotly.
+ * Throws RangeError naming trace and place when a number is NaN or infinite; null is the way to leave a gap.
+ */
+export function plainFigure(figure: Figure): Figure {
+  const plain = (value: unknown, path: string): unknown => {
+    if (typeof value === 'number') {
+      if (!Number.isFinite(value)) throw new RangeError(`figure: ${path} is ${value}; a chart cannot show it (null leaves a gap)`)
+      return Number.isInteger(value) ? value : Number(value.toPrecision(6))
+    }
+    if (typeof value === 'string') return /format$/.test(path) ? value : plotlyText(value)
+    if (ArrayBuffer.isView(value)) return Array.from(value as unknown as ArrayLike<number>, (v, i) => plain(v, `${path}[${i}]`))
+    if (Array.isArray(value)) return value.map((v, i) => plain(v, `${path}[${i}]`))
+    if (value instanceof Date) return value.toISOString()
+    if (value && typeof value === 'object') {
+      return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined && typeof v !== 'function').map(([k, v]) => [k, plain(v, `${path}.${k}`)]))
+    }
+    return value
+  }
+  const data = figure.data.map((trace, i) => plain(trace, typeof trace.name === 'string' ? `trace '${trace.name}'` : `trace ${i}`)) as Figure['data']
+  return { data, layout: plain(figure.layout ?? {}, 'layout') as Figure['layout'] }
+}
+
+/** A plain figure as an SVG picture of `width` × `height` pixels. */
+export async function toSVG(figure: Figure, width = 700, height = 400): Promise<string> {
+  drawing ??= Promise.resolve().then(plotlyInJsdom)
+  return (await drawing)(figure, width, height)
+}
+
+/** A plain figure as a PNG picture, drawn with the fonts that the package brings. */
+export async function toPNG(figure: Figure, width = 700, height = 400): Promise<Buffer> {
+  const { Resvg } = require('@resvg/resvg-js') as typeof import('@resvg/resvg-js')
+  const font = (name: string) => require.resolve(`dejavu-fonts-ttf/ttf/${name}.ttf`)
+  return new Resvg(await toSVG(figure, width, height), {
+    fitTo: { mode: 'zoom', value: SCALE },
+    font: { loadSystemFonts: false, fontFiles: [font('DejaVuSans'), font('DejaVuSans-Bold')], defaultFontFamily: 'DejaVu Sans' },
+  }).render().asPng()
+}

@@ -1,0 +1,23 @@
+import { figure, seriesStyle, type Axis, type Figure } from './figure'
+import type { Values } from './lines'
+
+/** A set of bars, one a category; `error` is half the height of the error bar. */
+export interface Bars { readonly name: string; readonly y: Values; readonly error?: Values }
+
+/**
+ * Bars side by side over the same categories, told apart by colour and pattern.
+ * Throws RangeError unless every set has one value a category.
+ */
+export function bars(o: { title: string; x: Axis; y: Axis; categories: readonly string[]; bars: readonly Bars[]; text?: (value: number) => string }): Figure {
+  const data = o.bars.map((b, i) => {
+    if (b.y.length !== o.categories.length) throw new RangeError(`bars: '${b.name}' has ${b.y.length} values for ${o.categories.length} categories`)
+    const { colour, pattern } = seriesStyle(i)
+    return {
+      type: 'bar', name: b.name, x: o.categories, y: b.y, marker: { color: colour, pattern: { shape: pattern, fgcolor: '#fff', size: 6 } },
+      ...(b.error && { error_y: { type: 'data', array: b.error, color: '#333' } }),
+      ...(o.text && { text: Array.from(b.y, v => v === null ? '' : o.text!(v)), textposition: 'outside', cliponaxis: false }),
+    }
+  })
+  const figured = figure({ ...o, data })
+  return { ...figured, layout: { ...figured.layout, barmode: 'group', showlegend: o.bars.length > 1, xaxis: { ...(figured.layout!.xaxis as object), type: 'category' } } }
+}
