@@ -1,43 +1,32 @@
 import { readFileSync } from 'node:fs'
 import type { Figure } from '../plot/figure'
 import { plotlyText } from './escape'
+import { indexedPng } from './png'
+import { bBox, clientRect } from './svg-layout'
 
 /** Pixels of a static picture's edge for each pixel of the chart. */
-const SCALE = 1.5
+const SCALE = 2
 
 type Draw = (figure: Figure, width: number, height: number) => Promise<string>
 let drawing: Promise<Draw> | undefined
-
-/** Widths of DejaVu Sans in ems, by kinds of characters, rounded up: jsdom has no layout to ask. */
-function textWidth(text: string): number {
-  let ems = 0
-  for (const c of text) ems += /[iIjl.,:;'|!() \-[\]frt]/.test(c) ? 0.4 : /[mwMW@%—]/.test(c) ? 0.98 : /[A-Z]/.test(c) ? 0.72 : c > '\u2e80' ? 1 : 0.63
-  return ems
-}
 
 /** plotly.js in jsdom, with the measurements that a page without layout cannot make; loaded on first use. */
 function plotlyInJsdom(): Draw {
   const { JSDOM, VirtualConsole } = require('jsdom') as typeof import('jsdom')
   const { window } = new JSDOM('<!doctype html><body></body>', { runScripts: 'outside-only', pretendToBeVisual: true, virtualConsole: new VirtualConsole() })
-  const box = (element: Element & { style?: CSSStyleDeclaration }) => {
-    const size = parseFloat(element.style?.fontSize ?? '') || 12
-    const rows = element.querySelectorAll?.('tspan.line') ?? []
-    const texts = rows.length ? [...rows].map(r => r.textContent ?? '') : [element.textContent ?? '']
-    const width = size * Math.max(...texts.map(textWidth)), height = size * 1.25 * texts.length
-    return { x: 0, y: 0, left: 0, top: 0, right: width, bottom: height, width, height }
-  }
   Object.assign(window.URL, { createObjectURL: () => 'blob:none', revokeObjectURL: () => {} })
   window.HTMLCanvasElement.prototype.getContext = () => null
   Object.assign(window.SVGElement.prototype, {
-    getBBox(this: Element) { return box(this) },
-    getComputedTextLength(this: Element) { return box(this).width },
+    getBBox(this: Element) { return bBox(this) },
+    getComputedTextLength(this: Element) { return bBox(this).width },
   })
-  window.Element.prototype.getBoundingClientRect = function () { return box(this) as DOMRect }
+  window.Element.prototype.getBoundingClientRect = function () { return clientRect(this) as DOMRect }
   window.eval(readFileSync(require.resolve('plotly.js-cartesian-dist-min'), 'utf8'))
   const plotly = (window as unknown as { Plotly: { toImage(f: Figure, o: object): Promise<string> } }).Plotly
   return async (figure, width, height) => {
     const uri = await plotly.toImage(figure, { format: 'svg', width, height })
-    return decodeURIComponent(uri.slice(uri.indexOf(',') + 1))
+    // resvg reads no quotes in url('#pattern')
+    return decodeURIComponent(uri.slice(uri.indexOf(',') + 1)).replace(/url\('(#[\w-]+)'\)/g, 'url($1)')
   }
 }
 
@@ -74,8 +63,9 @@ export async function toSVG(figure: Figure, width = 700, height = 400): Promise<
 export async function toPNG(figure: Figure, width = 700, height = 400): Promise<Buffer> {
   const { Resvg } = require('@resvg/resvg-js') as typeof import('@resvg/resvg-js')
   const font = (name: string) => require.resolve(`dejavu-fonts-ttf/ttf/${name}.ttf`)
-  return new Resvg(await toSVG(figure, width, height), {
+  const picture = new Resvg(await toSVG(figure, width, height), {
     fitTo: { mode: 'zoom', value: SCALE },
     font: { loadSystemFonts: false, fontFiles: [font('DejaVuSans'), font('DejaVuSans-Bold')], defaultFontFamily: 'DejaVu Sans' },
-  }).render().asPng()
+  }).render()
+  return indexedPng(picture.pixels, picture.width, picture.height) ?? picture.asPng()
 }

@@ -12,7 +12,7 @@ export const colours = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '
 
 const dashes = ['solid', 'dash', 'dot', 'dashdot', 'longdash', 'longdashdot'] as const
 const markers = ['circle', 'square', 'diamond', 'triangle-up', 'x', 'cross', 'star', 'triangle-down'] as const
-const patterns = ['', '/', '.', 'x', '\\', '-', '+', '|'] as const
+const patterns = ['', '/', 'x', '\\'] as const
 
 /** Colour, dash, marker and bar pattern of series i (0-based), so that no two series differ by colour alone. */
 export function seriesStyle(i: number): { colour: string; dash: string; marker: string; pattern: string } {
@@ -56,6 +56,12 @@ export function axis({ label, unit = '', range, log = false }: Axis): Record<str
   return { ...axisLayout, title: { text: unit ? `${label} (${unit})` : label }, ...(range && { range: [...range] }), ...(log && { type: 'log' }) }
 }
 
+/** Rows of a legend above a chart of the usual width, at 8.5 pixels a character and 50 a key. */
+function legendRows(data: readonly Trace[]): number {
+  const keys = data.filter(t => t.showlegend !== false && typeof t.name === 'string').map(t => 50 + 8.5 * (t.name as string).length)
+  return keys.length < 2 ? 1 : Math.ceil(keys.reduce((a, b) => a + b, 0) / 560)
+}
+
 /**
  * A chart of the labs: traces under a title that states what they show.
  * Throws RangeError when the title or an axis label is empty: a chart without them cannot be read.
@@ -68,8 +74,9 @@ export function figure(o: { title: string; x: Axis; y: Axis; data: readonly Trac
     data: o.data,
     layout: {
       ...baseLayout,
-      title: { text: title, x: 0, xref: 'paper', xanchor: 'left', y: 1, yref: 'container', yanchor: 'top', pad: { t: 14 }, font: { size: 16 } },
-      margin: { l: 70, r: 30, t: 66 + 22 * lines, b: 60 },
+      // plotly sets the first of several lines an em higher
+      title: { text: title, x: 0, xref: 'paper', xanchor: 'left', y: 1, yref: 'container', yanchor: 'top', pad: { t: lines > 1 ? 30 : 14 }, font: { size: 16 } },
+      margin: { l: 70, r: 30, t: 30 + 21 * lines + 24 * legendRows(o.data), b: 60 },
       xaxis: axis(o.x), yaxis: axis(o.y), ...o.layout,
     },
   }
