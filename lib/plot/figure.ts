@@ -53,7 +53,7 @@ export function wrap(text: string, width = 62): string {
 
 /** An axis of the labs: label with its unit in brackets, range, log scale. */
 export function axis({ label, unit = '', range, log = false }: Axis): Record<string, unknown> {
-  return { ...axisLayout, title: { text: unit ? `${label} (${unit})` : label }, ...(range && { range: [...range] }), ...(log && { type: 'log' }) }
+  return { ...axisLayout, title: { text: unit ? `${label} (${unit})` : label, standoff: 12 }, ...(range && { range: [...range] }), ...(log && { type: 'log' }) }
 }
 
 /** Rows of a legend above a chart of the usual width, at 8.5 pixels a character and 50 a key. */
