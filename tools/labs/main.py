@@ -1,0 +1,71 @@
+"""npm run labs -- [run|build|check|seeds|new] …: executes the labs and keeps notebooks and sources in step."""
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from notebook import ROOT, LabError
+
+from report import print_table, write_summary
+
+COMMANDS = {
+    'run': 'execute labs from their sources, write nothing (also what runs when no command is named)',
+    'build': 'make the student and the solution notebook of each lab',
+    'check': 'fail where a committed notebook differs from its source or from a re-run',
+    'seeds': 'run the solutions with seeds 0..3 and tabulate what they claim',
+    'new': 'write the source of a new lab: new NN-title',
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog='npm run labs --', description=__doc__)
+    commands = top.add_subparsers(dest='command', required=True, metavar='command')
+    for name, what in COMMANDS.items():
+        sub = commands.add_parser(name, help=what, description=what)
+        sub.add_argument('targets', nargs='*', metavar='NN', help='02, 02-bradley-terry or a path; all labs when there is none')
+        sub.add_argument('--notebooks', type=Path, default=ROOT / 'notebooks', help='another folder with src/ and solutions/')
+        sub.add_argument('--form', choices=['student', 'solution'], help='this form only')
+        sub.add_argument('--jobs', type=positive, help='how many at once (default: as cores and memory allow)')
+        sub.add_argument('--timeout', type=positive, default=120, help='seconds a cell may take (default 120)')
+        sub.add_argument('--summary', type=Path, metavar='FILE.json', help='write the result as JSON as well')
+        if name == 'check':
+            sub.add_argument('--tolerance', type=float, default=1e-3, help='by how much numbers in outputs may differ, relatively (default 1e-3)')
+            sub.add_argument('--exact', action='store_true', help='a re-run must give the same bytes')
+    return top
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError('must be 1 or more')
+    return number
+
+
+def main(words: list[str]) -> int:
+    if not words or words[0] not in COMMANDS and words[0] not in ('-h', '--help'):
+        words = ['run', *words]
+    args = parser().parse_args(words)
+    args.notebooks = args.notebooks.resolve()
+    try:
+        if args.command == 'check':
+            from check import check
+            results = check(args)
+        else:
+            import commands
+            results = {'run': commands.run, 'build': commands.build}[args.command](args)
+    except LabError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        print('\nstopped; every kernel was ended', file=sys.stderr)
+        return 130
+    print_table(results)
+    if args.summary:
+        write_summary(args.summary, results)
+    return 0 if all(result.passed for result in results) else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
