@@ -1,0 +1,52 @@
+import type * as tfjs from '@tensorflow/tfjs'
+import { tf } from '../tensor/backend'
+import { embed, linear } from '../tensor/layers'
+import type { Random } from '../tensor/random'
+import type { Matrix } from './batch'
+import { onHost, sameShape } from './batch'
+import type { ModelConfig } from './config'
+import { shapeOf } from './config'
+import type { ForwardOptions } from './forward'
+import { trunk } from './forward'
+import type { Params } from './params'
+
+/**
+ * The record with a scalar head `score.weight` [1, width] besides: a reward or value model that shares the trunk's tensors
+ * (clone the record first for a trunk of its own). Weights normal(0, 1/√(width + 1)) from `random`, as in Stiennon 2020, arXiv:2009.01325; 0 without it.
+ */
+export function withScoreHead(params: Params, config: ModelConfig, random?: Random): Params {
+  const { width } = shapeOf(config), std = random ? 1 / Math.sqrt(width + 1) : 0
+  return { ...params, 'score.weight': tf.tensor2d(Float32Array.from({ length: width }, () => random ? std * random.normal() : 0), [1, width]) }
+}
+
+/** score · hidden (+ `score.bias` where there is one): [n, width] → [n]. */
+function score(params: Params, hidden: tfjs.Tensor2D): tfjs.Tensor1D {
+  if (!('score.weight' in params)) throw new Error('score.weight: missing; give the model a scalar head with withScoreHead')
+  return tf.reshape<tfjs.Rank.R1>(linear(hidden, params['score.weight'], params['score.bias'], true), [-1])
+}
+
+/**
+ * A reward for each sequence: the scalar head at its last token that is not padding. tokens [b, t] → [b].
+ * Throws where a row is all padding.
+ */
+export function sequenceScores(params: Params, config: ModelConfig, tokens: Matrix, options: ForwardOptions = {}): tfjs.Tensor1D {
+  return tf.tidy(() => {
+    const ids = onHost(tokens, 'tokens'), mask = options.mask && sameShape(onHost(options.mask, 'mask'), ids, 'mask')
+    const last = Int32Array.from({ length: ids.rows }, (_, i) => {
+      let j = ids.columns - 1
+      while (mask && j >= 0 && mask.data[i * ids.columns + j] === 0) j--
+      if (j < 0) throw new Error(`mask: row ${i} has no token`)
+      return i * ids.columns + j
+    })
+    const hidden = tf.reshape(trunk(params, config, tokens, options), [-1, shapeOf(config).width])
+    return score(params, embed(hidden, last))
+  })
+}
+
+/** A value at every position, from the tokens up to it: tokens [b, t] → [b, t]. What stands at padding has no meaning. */
+export function tokenValues(params: Params, config: ModelConfig, tokens: Matrix, options: ForwardOptions = {}): tfjs.Tensor2D {
+  return tf.tidy(() => {
+    const hidden = trunk(params, config, tokens, options), [b, t, width] = hidden.shape
+    return tf.reshape<tfjs.Rank.R2>(score(params, tf.reshape(hidden, [b * t, width])), [b, t])
+  })
+}

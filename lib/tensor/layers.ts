@@ -1,0 +1,106 @@
+import type * as tfjs from '@tensorflow/tfjs'
+import { tf } from './backend'
+import { columnSums, product, tanhGrad } from './native'
+
+type Save = tfjs.GradSaveFunc
+type Gradient = (dy: tfjs.Tensor, saved: tfjs.Tensor[]) => tfjs.Tensor[]
+
+/**
+ * One differentiable operation out of several, with a gradient written by hand: fewer operations on the tape, fewer intermediate tensors kept.
+ * `forward` returns the value and saves what `gradient` needs; `gradient` returns one tensor for each input. Intermediates are freed in both.
+ */
+export function composite<T extends tfjs.Tensor>(inputs: tfjs.Tensor[], forward: (save: Save) => T, gradient: Gradient): T {
+  const run = tf.customGrad((...args) => ({
+    value: forward(args[inputs.length] as unknown as Save),
+    gradFunc: (dy: tfjs.Tensor, saved: tfjs.Tensor[]) => tf.tidy(() => gradient(dy, saved)),
+  }))
+  return run(...inputs)
+}
+
+/**
+ * y = x W + b.  x [n, in], W [in, out] (GPT-2's order) or, transposed, [out, in] (Llama's, and every output head's), b [out] → [n, out].
+ */
+export function linear(x: tfjs.Tensor2D, w: tfjs.Tensor, b?: tfjs.Tensor, transposed = false): tfjs.Tensor2D {
+  const inner = w.shape[transposed ? 1 : 0]
+  if (w.rank !== 2 || x.shape[1] !== inner) throw new Error(`linear: x [${x.shape.join(', ')}] does not fit ${transposed ? 'transposed ' : ''}weights [${w.shape.join(', ')}]`)
+  return composite(b ? [x, w, b] : [x, w], save => {
+    save([x, w])
+    const y = product(x, w, false, transposed)
+    return b ? tf.add(y, b) : y
+  }, (dy, [x, w]) => {
+    const grads: tfjs.Tensor[] = [product(dy, w, false, !transposed), transposed ? product(dy, x, true) : product(x, dy, true)]
+    return b ? [...grads, columnSums(dy)] : grads
+  })
+}
+
+/**
+ * LayerNorm over the last axis: y = (x − mean) / √(var + ε) · g + b.  x [n, d], g and b [d].  Ba 2016, arXiv:1607.06450
+ */
+export function layerNorm(x: tfjs.Tensor2D, g: tfjs.Tensor, b: tfjs.Tensor, epsilon: number): tfjs.Tensor2D {
+  return composite([x, g, b], save => {
+    const centred = tf.sub(x, tf.mean(x, 1, true))
+    const scale = tf.rsqrt(tf.add(tf.mean(tf.square(centred), 1, true), epsilon))
+    const normal = tf.mul(centred, scale)
+    save([normal, scale, g])
+    return tf.add(tf.mul(normal, g), b)
+  }, (dy, [normal, scale, g]) => {
+    const dn = tf.mul(dy, g), along = tf.mean(tf.mul(dn, normal), 1, true)
+    const dx = tf.mul(tf.sub(tf.sub(dn, tf.mul(normal, along)), tf.mean(dn, 1, true)), scale)
+    return [dx, columnSums(tf.mul(dy, normal)), columnSums(dy)]
+  })
+}
+
+/** RMSNorm over the last axis: y = x / √(mean(x²) + ε) · g.  x [n, d], g [d].  Zhang 2019, arXiv:1910.07467 */
+export function rmsNorm(x: tfjs.Tensor2D, g: tfjs.Tensor, epsilon: number): tfjs.Tensor2D {
+  return composite([x, g], save => {
+    const scale = tf.rsqrt(tf.add(tf.mean(tf.square(x), 1, true), epsilon))
+    const normal = tf.mul(x, scale)
+    save([normal, scale, g])
+    return tf.mul(normal, g)
+  }, (dy, [normal, scale, g]) => {
+    const dn = tf.mul(dy, g), along = tf.mean(tf.mul(dn, normal), 1, true)
+    return [tf.mul(tf.sub(dn, tf.mul(normal, along)), scale), columnSums(tf.mul(dy, normal))]
+  })
+}
+
+const GELU_1 = Math.sqrt(2 / Math.PI), GELU_3 = GELU_1 * 0.044715
+
+/** GPT-2's GELU, `gelu_new`: y = x/2 · (1 + tanh(√(2/π)(x + 0.044715 x³))).  Hendrycks 2016, arXiv:1606.08415 */
+export function gelu<T extends tfjs.Tensor>(x: T): T {
+  return composite([x], save => {
+    const square = tf.square(x), t = tf.tanh(tf.mul(x, tf.add(tf.mul(square, GELU_3), GELU_1)))
+    const gate = tf.add(tf.mul(t, 0.5), 0.5)
+    save([x, square, t, gate])
+    return tf.mul(x, gate)
+  }, (dy, [x, square, t, gate]) => {
+    const slope = tf.add(tf.mul(square, 1.5 * GELU_3), 0.5 * GELU_1)
+    return [tf.add(tf.mul(dy, gate), tf.mul(tanhGrad(t, tf.mul(dy, x)), slope))]
+  })
+}
+
+/** SwiGLU's gate: y = silu(gate) · up, silu(x) = x σ(x).  Shazeer 2020, arXiv:2002.05202 */
+export function swiGlu<T extends tfjs.Tensor>(gate: T, up: T): T {
+  return composite([gate, up], save => {
+    const s = tf.sigmoid(gate), silu = tf.mul(gate, s)
+    save([up, s, silu])
+    return tf.mul(silu, up)
+  }, (dy, [up, s, silu]) => {
+    // d silu = σ + silu (1 − σ)
+    const slope = tf.add(s, tf.sub(silu, tf.mul(silu, s)))
+    return [tf.mul(tf.mul(dy, up), slope), tf.mul(dy, silu)]
+  })
+}
+
+/**
+ * The rows of a table: table [rows, d], ids [n] on the host → [n, d].
+ * Throws RangeError naming the first id outside the table, which the kernels would read as garbage.
+ */
+export function embed(table: tfjs.Tensor, ids: Int32Array, what = 'id'): tfjs.Tensor2D {
+  const rows = table.shape[0], bad = ids.findIndex(id => !(id >= 0 && id < rows))
+  if (bad >= 0) throw new RangeError(`${what} ${ids[bad]} (number ${bad}): expected 0 to ${rows - 1}, the rows of the table`)
+  const index = tf.tensor1d(ids, 'int32')
+  return composite([table], save => {
+    save([index])
+    return tf.gather(table, index) as tfjs.Tensor2D
+  }, (dy, [index]) => [tf.unsortedSegmentSum(dy, index as tfjs.Tensor1D, rows)])
+}
