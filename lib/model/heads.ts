@@ -19,8 +19,8 @@ export function withScoreHead(params: Params, config: ModelConfig, random?: Rand
   return { ...params, 'score.weight': tf.tensor2d(Float32Array.from({ length: width }, () => random ? std * random.normal() : 0), [1, width]) }
 }
 
-/** score · hidden (+ `score.bias` where there is one): [n, width] → [n]. */
-function score(params: Params, hidden: tfjs.Tensor2D): tfjs.Tensor1D {
+/** The scalar head on hidden states: score · hidden (+ `score.bias` where there is one), [n, width] → [n]. */
+export function headScores(params: Params, hidden: tfjs.Tensor2D): tfjs.Tensor1D {
   if (!('score.weight' in params)) throw new Error('score.weight: missing; give the model a scalar head with withScoreHead')
   return tf.reshape<tfjs.Rank.R1>(linear(hidden, params['score.weight'], params['score.bias'], true), [-1])
 }
@@ -39,7 +39,7 @@ export function sequenceScores(params: Params, config: ModelConfig, tokens: Matr
       return i * ids.columns + j
     })
     const hidden = tf.reshape(trunk(params, config, tokens, options), [-1, shapeOf(config).width])
-    return score(params, embed(hidden, last))
+    return headScores(params, embed(hidden, last))
   })
 }
 
@@ -47,6 +47,6 @@ export function sequenceScores(params: Params, config: ModelConfig, tokens: Matr
 export function tokenValues(params: Params, config: ModelConfig, tokens: Matrix, options: ForwardOptions = {}): tfjs.Tensor2D {
   return tf.tidy(() => {
     const hidden = trunk(params, config, tokens, options), [b, t, width] = hidden.shape
-    return tf.reshape<tfjs.Rank.R2>(score(params, tf.reshape(hidden, [b * t, width])), [b, t])
+    return tf.reshape<tfjs.Rank.R2>(headScores(params, tf.reshape(hidden, [b * t, width])), [b, t])
   })
 }
