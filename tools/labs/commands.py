@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from argparse import Namespace
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from report import Progress, Result
 from rules import problems, student_problems
 from source import FORMS, Lab, load
 
+NAME = re.compile(r'^\d\d(-[a-z0-9]+)+$')
 PARENT_SECONDS = 2
 
 
@@ -24,6 +26,9 @@ def labs_of(args: Namespace) -> list[Lab]:
         paths = sorted(folder.glob('*.ts'))
         if not paths:
             raise LabError(f'no lab in {shown(folder)}')
+        for path in paths:
+            if not NAME.match(path.stem):
+                raise LabError(f'{shown(path)}: a lab is called NN-title.ts, in small letters, digits and hyphens')
         return [load(path) for path in paths]
     return [load(path) for target in args.targets for path in find(folder, target)]
 

@@ -13,7 +13,6 @@ import jupytext
 
 FORMS = ('student', 'solution')
 MAX_LINES = 15
-NAME = re.compile(r'^\d\d-[a-z0-9]+(-[a-z0-9]+)*$')
 BEGIN = re.compile(r'^(\s*)// BEGIN SOLUTION\s*$')
 END = re.compile(r'^\s*// END SOLUTION\s*$')
 STUDENT = re.compile(r'^(\s*)// STUDENT: ?(.*)$')
@@ -39,8 +38,6 @@ class Lab:
 
 def load(path: Path) -> Lab:
     """Reads a source; a LabError names file and line of what is against the conventions."""
-    if not NAME.match(path.stem):
-        raise LabError(f'{shown(path)}: a lab is called NN-title.ts, in small letters, digits and hyphens')
     source = path.read_text(encoding='utf-8')
     cells = jupytext.reads(source, fmt={'extension': '.ts', 'format_name': 'percent', 'comment_magics': False}).cells
     lines = [number + 2 for number, line in enumerate(source.splitlines()) if line.startswith('// %%')]
