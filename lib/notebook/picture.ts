@@ -1,11 +1,15 @@
 import { readFileSync } from 'node:fs'
 import type { Figure } from '../plot/figure'
+import { heatmapCanvas, type HeatmapCanvas } from './canvas'
 import { plotlyText } from './escape'
 import { indexedPng } from './png'
 import { bBox, clientRect } from './svg-layout'
 
 /** Pixels of a static picture's edge for each pixel of the chart. */
 const SCALE = 2
+
+/** Bytes above which a picture is drawn at the chart's own size: a notebook holds it as text, a third longer. */
+const LARGEST = 36_000
 
 type Draw = (figure: Figure, width: number, height: number) => Promise<string>
 let drawing: Promise<Draw> | undefined
@@ -15,7 +19,14 @@ function plotlyInJsdom(): Draw {
   const { JSDOM, VirtualConsole } = require('jsdom') as typeof import('jsdom')
   const { window } = new JSDOM('<!doctype html><body></body>', { runScripts: 'outside-only', pretendToBeVisual: true, virtualConsole: new VirtualConsole() })
   Object.assign(window.URL, { createObjectURL: () => 'blob:none', revokeObjectURL: () => {} })
-  window.HTMLCanvasElement.prototype.getContext = () => null
+  const canvases = new WeakMap<HTMLCanvasElement, HeatmapCanvas>()
+  Object.assign(window.HTMLCanvasElement.prototype, {
+    getContext(this: HTMLCanvasElement) {
+      if (!canvases.has(this)) canvases.set(this, heatmapCanvas(this.width, this.height))
+      return canvases.get(this)
+    },
+    toDataURL(this: HTMLCanvasElement) { return canvases.get(this)?.toDataURL() ?? '' },
+  })
   Object.assign(window.SVGElement.prototype, {
     getBBox(this: Element) { return bBox(this) },
     getComputedTextLength(this: Element) { return bBox(this).width },
@@ -25,8 +36,9 @@ function plotlyInJsdom(): Draw {
   const plotly = (window as unknown as { Plotly: { toImage(f: Figure, o: object): Promise<string> } }).Plotly
   return async (figure, width, height) => {
     const uri = await plotly.toImage(figure, { format: 'svg', width, height })
-    // resvg reads no quotes in url('#pattern')
-    return decodeURIComponent(uri.slice(uri.indexOf(',') + 1)).replace(/url\('(#[\w-]+)'\)/g, 'url($1)')
+    const svg = decodeURIComponent(uri.slice(uri.indexOf(',') + 1))
+    // resvg reads no quotes in url('#pattern'), and smooths a heatmap's cells unless told not to in SVG's own words
+    return svg.replace(/url\('(#[\w-]+)'\)/g, 'url($1)').replace(/image-rendering: ?[\w-]+/g, 'image-rendering: optimizeSpeed')
   }
 }
 
@@ -63,9 +75,14 @@ export async function toSVG(figure: Figure, width = 700, height = 400): Promise<
 export async function toPNG(figure: Figure, width = 700, height = 400): Promise<Buffer> {
   const { Resvg } = require('@resvg/resvg-js') as typeof import('@resvg/resvg-js')
   const font = (name: string) => require.resolve(`dejavu-fonts-ttf/ttf/${name}.ttf`)
-  const picture = new Resvg(await toSVG(figure, width, height), {
-    fitTo: { mode: 'zoom', value: SCALE },
-    font: { loadSystemFonts: false, fontFiles: [font('DejaVuSans'), font('DejaVuSans-Bold')], defaultFontFamily: 'DejaVu Sans' },
-  }).render()
-  return indexedPng(picture.pixels, picture.width, picture.height) ?? picture.asPng()
+  const svg = await toSVG(figure, width, height)
+  const draw = (scale: number) => {
+    const picture = new Resvg(svg, {
+      fitTo: { mode: 'zoom', value: scale },
+      font: { loadSystemFonts: false, fontFiles: [font('DejaVuSans'), font('DejaVuSans-Bold')], defaultFontFamily: 'DejaVu Sans' },
+    }).render()
+    return indexedPng(picture.pixels, picture.width, picture.height) ?? picture.asPng()
+  }
+  const sharp = draw(SCALE)
+  return sharp.length <= LARGEST ? sharp : draw(1)
 }

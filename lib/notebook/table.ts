@@ -23,9 +23,9 @@ function decimals(values: readonly number[]): number {
 
 function numberText(value: number, digits: number): string {
   if (!Number.isFinite(value)) return String(value)
-  const text = value.toFixed(digits)
-  if (value !== 0 && Number(text) === 0) return value.toExponential(1)
-  return Number(text) === 0 ? text.replace('-', '') : text.replace('-', '−')
+  const tiny = value !== 0 && Math.abs(value) < 0.5 * 10 ** -digits
+  const text = !tiny ? (value || 0).toFixed(digits) : Math.abs(value) >= 1e-3 ? String(Number(value.toPrecision(2))) : value.toExponential(1)
+  return text.replace(/^-/, '−')
 }
 
 function column(name: string, values: readonly unknown[], digits?: number): Column {

@@ -28,7 +28,9 @@ export function lines(o: { title: string; x: Axis; y: Axis; lines: readonly Line
     const edge = { type: 'scatter', mode: 'lines', x: line.x, line: { width: 0, color: colour }, showlegend: false, hoverinfo: 'skip', legendgroup: line.name }
     return [
       ...(line.low && line.high ? [{ ...edge, name: `${line.name}, low`, y: line.low }, { ...edge, name: `${line.name}, high`, y: line.high, fill: 'tonexty', fillcolor: fade(colour, 0.18) }] : []),
-      { type: 'scatter', mode: points ? 'lines+markers' : 'lines', name: line.name, legendgroup: line.name, x: line.x, y: line.y, line: { color: colour, dash, width: 2 }, marker: { symbol: marker, size: 7, color: colour } },
+      { type: 'scatter', mode: points ? 'lines+markers' : 'lines', name: line.name, legendgroup: line.name, x: line.x, y: line.y, line: { color: colour, dash, width: 2 }, marker: { symbol: marker, size: 7, color: colour },
+        // the labs' runner takes a gap for a lost number unless the trace says so
+        ...(Array.from(line.y).includes(null) && { meta: { allowGaps: true } }) },
     ]
   })
   const references = o.references ?? []
