@@ -49,7 +49,7 @@ def check(args: Namespace) -> list[Result]:
                 result.errors.append(f'when the new outputs are right: {remedy(lab)}')
         return result
     results += execute(args, jobs, judge) if jobs else []
-    return sorted(results, key=lambda result: (result.lab, -(*FORMS, 'file').index(result.form) * -1))
+    return sorted(results, key=lambda result: (result.lab, result.form != FORMS[0]))
 
 
 def strays(notebooks: Path) -> list[Path]:

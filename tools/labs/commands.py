@@ -12,7 +12,7 @@ from pathlib import Path
 from notebook import LabError, NotebookNode, read, shown, text, write_text
 from pool import Job, Outcome, default_jobs, run_all
 from report import Progress, Result
-from rules import problems, student_problems
+from rules import exercise_problems, problems, score, student_problems
 from source import FORMS, Lab, load
 
 NAME = re.compile(r'^\d\d(-[a-z0-9]+)+$')
@@ -105,7 +105,10 @@ def judged(outcome: Outcome, lab: Lab | None) -> Result:
         result.errors.append(placed(failure['index'], f'{where}{failure["message"]}'))
         result.detail = failure['detail']
         return result
+    result.score = score(outcome.notebook)
     result.errors += [placed(index, sentence) for index, sentence in problems(outcome.notebook)]
+    if lab:
+        result.errors += exercise_problems(outcome.notebook, outcome.job.form)
     if lab and outcome.job.form == 'student':
         result.errors += student_problems(outcome.notebook, lab.blocks)
     return result

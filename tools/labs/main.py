@@ -4,11 +4,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from notebook import ROOT, LabError
 
-from report import print_table, write_summary
+from report import Result, print_table, write_summary
 
 COMMANDS = {
     'run': 'execute labs from their sources, write nothing (also what runs when no command is named)',
@@ -30,6 +31,8 @@ def parser() -> argparse.ArgumentParser:
         sub.add_argument('--jobs', type=positive, help='how many at once (default: as cores and memory allow)')
         sub.add_argument('--timeout', type=positive, default=120, help='seconds a cell may take (default 120)')
         sub.add_argument('--summary', type=Path, metavar='FILE.json', help='write the result as JSON as well')
+        if name == 'seeds':
+            sub.add_argument('--seeds', type=positive, default=4, help='how many seeds, from 0 (default 4)')
         if name == 'check':
             sub.add_argument('--tolerance', type=float, default=1e-3, help='by how much numbers in outputs may differ, relatively (default 1e-3)')
             sub.add_argument('--exact', action='store_true', help='a re-run must give the same bytes')
@@ -43,18 +46,28 @@ def positive(text: str) -> int:
     return number
 
 
+def command(name: str) -> Callable[[argparse.Namespace], list[Result]]:
+    """The command's function, whose module is loaded only when it is wanted."""
+    if name == 'check':
+        from check import check
+        return check
+    if name == 'seeds':
+        from seeds import seeds
+        return seeds
+    import commands
+    return {'run': commands.run, 'build': commands.build}[name]
+
+
 def main(words: list[str]) -> int:
     if not words or words[0] not in COMMANDS and words[0] not in ('-h', '--help'):
         words = ['run', *words]
     args = parser().parse_args(words)
     args.notebooks = args.notebooks.resolve()
     try:
-        if args.command == 'check':
-            from check import check
-            results = check(args)
-        else:
-            import commands
-            results = {'run': commands.run, 'build': commands.build}[args.command](args)
+        if args.command == 'new':
+            from skeleton import new
+            return new(args)
+        results = command(args.command)(args)
     except LabError as error:
         print(error, file=sys.stderr)
         return 2

@@ -24,6 +24,7 @@ class Result:
     detail: str = ''
     seconds: float = 0.0
     peak: int = 0
+    score: dict[str, Any] | None = None
 
     @property
     def passed(self) -> bool:
@@ -31,7 +32,7 @@ class Result:
 
     def record(self) -> dict[str, Any]:
         return {'lab': self.lab, 'form': self.form, 'passed': self.passed, 'errors': self.errors,
-                'seconds': round(self.seconds, 1), 'peak_mb': round(self.peak / 1e6)}
+                'seconds': round(self.seconds, 1), 'peak_mb': round(self.peak / 1e6), **({'score': self.score} if self.score else {})}
 
 
 class Progress:
@@ -71,10 +72,11 @@ class Progress:
 def print_table(results: list[Result]) -> None:
     """The labs in order, the details of what failed, and how many did."""
     width = max([len(result.lab) for result in results] + [3])
-    print(f'\n{"lab":{width}}  form      result  seconds  peak MB  first error')
+    print(f'\n{"lab":{width}}  form      result  seconds  peak MB  solved  first error')
     for result in results:
-        first = result.errors[0].splitlines()[0] if result.errors else f'(over {SLOW_SECONDS} s)' if result.seconds > SLOW_SECONDS else ''
-        print(f'{result.lab:{width}}  {result.form:8}  {"ok" if result.passed else "FAIL":6}  {result.seconds:7.1f}  {result.peak / 1e6:7.0f}  {first}'.rstrip())
+        solved = f'{result.score["solved"]}/{result.score["of"]}' if result.score else ''
+        first = result.errors[0].splitlines()[0] if result.errors else ''
+        print(f'{result.lab:{width}}  {result.form:8}  {"ok" if result.passed else "FAIL":6}  {result.seconds:7.1f}  {result.peak / 1e6:7.0f}  {solved:>6}  {first}'.rstrip())
     for result in results:
         if not result.passed:
             print(f'\n{result.lab} {result.form}')
@@ -86,6 +88,6 @@ def print_table(results: list[Result]) -> None:
 
 
 def write_summary(path: Path, results: list[Result]) -> None:
-    """{passed, failed, labs: [{lab, form, passed, errors, seconds, peak_mb}]}"""
+    """{passed, failed, labs: [{lab, form, passed, errors, seconds, peak_mb, score where the lab shows one}]}"""
     passed = sum(result.passed for result in results)
     write_text(path, json.dumps({'passed': passed, 'failed': len(results) - passed, 'labs': [result.record() for result in results]}, indent=1) + '\n')

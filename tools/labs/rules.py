@@ -2,13 +2,17 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from figures import PLOTLY, gaps
+from grading import checks
 from notebook import ROOT, NotebookNode, is_run, label, mime_text
+
+SCORE = 'application/vnd.rlhf-labs.score+json'
 
 
 
@@ -70,6 +74,31 @@ def student_problems(notebook: NotebookNode, blocks: dict[int, list[str]]) -> It
             for place, cell in enumerate(notebook.cells):
                 if (long or place == index) and squeezed(block) in squeezed(cell.source):
                     yield f"{label(notebook, place)}: gives the solution of {label(notebook, index)} away"
+
+
+def exercise_problems(notebook: NotebookNode, form: str) -> Iterator[str]:
+    """Exercises that the solution does not solve, and exercises that the untouched student form solves."""
+    for index, cell in enumerate(notebook.cells):
+        for id, state in verdicts(cell):
+            if form == 'solution' and state != 'solved':
+                yield f'{label(notebook, index)}: the solution of exercise {id} does not pass its check'
+            if form == 'student' and state == 'solved':
+                yield f'{label(notebook, index)}: exercise {id} passes its check before the student has done anything: add cases that tell right from wrong'
+
+
+def verdicts(cell: NotebookNode) -> Iterator[tuple[str, str]]:
+    """(id, 'solved' or what else) of the exercises that a cell has checked, as check() shows them."""
+    for id in checks(cell.source) if cell.cell_type == 'code' else []:
+        for output in cell.outputs:
+            line = mime_text(output.get('data', {}).get('text/plain', ''))
+            if found := re.match(rf'\S {re.escape(id)} (solved|not solved yet|not right yet)\b', line):
+                yield id, found[1]
+
+
+def score(notebook: NotebookNode) -> dict[str, Any] | None:
+    """The last score that a notebook shows: {solved, of, exercises}."""
+    scores = [output.data[SCORE] for cell in notebook.cells if cell.cell_type == 'code' for output in cell.outputs if SCORE in output.get('data', {})]
+    return scores[-1] if scores else None
 
 
 def squeezed(text: str) -> str:

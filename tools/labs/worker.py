@@ -68,7 +68,7 @@ class Run:
         except CellTimeoutError:
             return self.failed('timeout', f'was not finished after {self.timeout} s (an endless loop? --timeout allows more)')
         except DeadKernelError:
-            return self.failed('dead', self.why_dead(), self.logged())
+            return self.failed('dead', *self.why_dead())
         except NoSuchKernel:
             return {'kind': 'start', 'index': None, 'message': f'the kernel {KERNEL} is not installed: npm start -- --setup-only', 'detail': ''}
         except (RuntimeError, OSError) as error:
@@ -83,13 +83,14 @@ class Run:
         where = 'after the last cell' if self.index >= len(self.notebook.cells) - 1 else label(self.notebook, self.index)
         return {'kind': kind, 'index': self.index, 'where': where, 'message': message, 'detail': detail}
 
-    def why_dead(self) -> str:
-        code = self.process.poll() if self.process else None
-        if 'heap out of memory' in self.logged():
-            return 'the kernel ran out of memory (the JavaScript heap is full)'
+    def why_dead(self) -> tuple[str, str]:
+        """A sentence, and the kernel's last words where they say more."""
+        log, code = self.logged(), self.process.poll() if self.process else None
+        if 'heap out of memory' in log:
+            return 'the kernel ran out of memory (the JavaScript heap is full)', ''
         if code is not None and code < 0:
-            return f'the kernel was killed by {signal.Signals(-code).name} (by hand, by the system when memory ran out, or by a crash in native code)'
-        return f'the kernel ended with exit code {code}'
+            return f'the kernel was killed by {signal.Signals(-code).name} (by hand, by the system when memory ran out, or by a crash in native code)', log
+        return f'the kernel ended with exit code {code}', log
 
     def logged(self) -> str:
         self.log.flush()
