@@ -44,14 +44,27 @@ async function create(environment, note) {
   return await create(environment, note)
 }
 
-/** Installs a requirements file into an environment, or with `target` below a folder for another platform. */
-export async function install(environment, args, options = {}) {
-  const python = pythonOf(environment)
-  const pip = (await run(python, ['-c', 'import pip'])).code === 0
-  const uv = pip ? undefined : await findUv()
-  if (!pip && !uv) throw new SetupError(`${path.relative(root, environment)} has neither pip nor uv: remove it and start again`)
-  const [command, first] = pip ? [python, ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input']] : [uv, ['pip', 'install', '--python', python]]
-  return await must(command, [...first, '--quiet', ...args], { hint: 'Is there a network connection? Packages come from PyPI (or the index that pip or uv is configured for).', ...options })
+const hint = 'Is there a network connection? Packages come from PyPI, or from the index that pip or uv is configured for.'
+const pipInstall = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-input']
+const hasPip = async (command, args = []) => (await run(command, [...args, '-c', 'import pip'])).code === 0
+
+/** Installs requirements into an environment. */
+export async function install(folder, args) {
+  const python = pythonOf(folder)
+  if (await hasPip(python)) return await must(python, [...pipInstall, ...args], { hint })
+  const uv = await findUv()
+  if (!uv) throw new SetupError(`${path.relative(root, folder)} was made by uv, which is gone: remove it and start again`)
+  return await must(uv, ['pip', 'install', '--quiet', '--python', python, ...args], { hint })
+}
+
+/** Unpacks packages below a folder, for whichever platform the flags name (pip and uv spell them differently). */
+export async function installTo(target, args, { pip = [], uv = [] } = {}) {
+  for (const [python, ...first] of [[pythonOf(venv)], await findPython() ?? []]) {
+    if (python && await hasPip(python, first)) return await must(python, [...first, ...pipInstall, '--target', target, ...args, ...pip], { hint })
+  }
+  const found = await findUv()
+  if (!found) throw new SetupError('neither pip nor uv is here: install python3-pip (Debian, Ubuntu: sudo apt install python3-pip)')
+  return await must(found, ['pip', 'install', '--quiet', '--target', target, ...args, ...uv], { hint })
 }
 
 /** What an environment was made from: when any of it changes, the environment is made anew. */

@@ -1,0 +1,55 @@
+import { availableParallelism } from 'node:os'
+import type * as tfjs from '@tensorflow/tfjs'
+import { packageFolder, packageOf, type BackendName } from './candidates'
+import { installWasm } from '../wasm'
+import { prepareForNode } from './wasm-node'
+
+/** tfjs-node still asks util for two functions that Node.js 23 removed. */
+function restoreUtil(): void {
+  const util = require('node:util') as Record<string, unknown>
+  util.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined
+  util.isArray ??= Array.isArray
+}
+
+/** Adds the wasm backend, with its faults mended, to a tf that is loaded already.
+ *  `threads` > 1 runs matrix products on that many threads. */
+export function addWasm(tf: typeof tfjs, threads = 1): void {
+  const wasm = require('@tensorflow/tfjs-backend-wasm') as typeof import('@tensorflow/tfjs-backend-wasm')
+  const folder = packageFolder(packageOf.wasm)
+  if (!folder) throw new Error(`${packageOf.wasm} is not installed: run npm ci`)
+  installWasm(tf)
+  prepareForNode(tf, wasm, folder, threads)
+}
+
+/** Loads a backend's package. Quiet: neither TensorFlow's start-up lines nor the banner of tfjs are printed.
+ *  @throws what the package throws, when it is not installed or its library cannot be loaded */
+export function load(name: BackendName, threads = 1): typeof tfjs {
+  if (name === 'wasm') {
+    const tf = require('@tensorflow/tfjs') as typeof tfjs
+    tf.enableProdMode()
+    addWasm(tf, threads)
+    return tf
+  }
+  // TensorFlow reads it once, when its library is loaded.
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '3'
+  restoreUtil()
+  const tf = require(packageOf[name]) as typeof tfjs
+  tf.enableProdMode()
+  return tf
+}
+
+/** What a loaded backend says of itself. */
+export interface Description { readonly device: 'GPU' | 'CPU'; readonly version: string; readonly threads: number }
+
+/** Asks a loaded and ready backend for its device, version and threads. */
+export async function describe(tf: typeof tfjs, name: BackendName): Promise<Description> {
+  if (name === 'wasm') {
+    const { getThreadsCount, version_wasm } = require('@tensorflow/tfjs-backend-wasm') as typeof import('@tensorflow/tfjs-backend-wasm')
+    const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')
+    return { device: 'CPU', version: `${version_wasm}${simd ? ' with SIMD' : ''}`, threads: Math.max(1, getThreadsCount()) }
+  }
+  const backend = tf.backend() as unknown as { isUsingGpuDevice: boolean, binding: { TF_Version: string } }
+  // TensorFlow takes every processor it may run on, unless told otherwise.
+  const threads = Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism()
+  return { device: backend.isUsingGpuDevice ? 'GPU' : 'CPU', version: backend.binding.TF_Version, threads }
+}
