@@ -113,7 +113,7 @@ describe('preference/readers: Parquet', () => {
 })
 
 describe('preference/readers: memory', () => {
-  it('does not grow with the file: a heap of 48 MB validates 240 MB of JSON Lines', () => inFolder(async write => {
+  it('does not grow with the file: a heap of 48 MB validates 240 MB of JSON Lines', () => inFolder(write => {
     const path = write('big.jsonl', ''), file = openSync(path, 'a'), text = 'a sentence about a parcel that is late and a lamp that is broken . '.repeat(9)
     for (let i = 0; i < 200; i++) {
       const block: string[] = []
@@ -125,5 +125,6 @@ describe('preference/readers: memory', () => {
     const script = `require('./lib/preference/validate').validateFile(process.argv[1]).then(r => console.log(JSON.stringify([r.rows, r.problemCount, r.problems.length])))`
     const out = execFileSync(process.execPath, ['--max-old-space-size=48', '-r', 'tsx/cjs', '-e', script, path], { encoding: 'utf8', cwd: resolve(__dirname, '../..') })
     expect(JSON.parse(out)).to.deep.equal([120_000, 2400, 1000])
+    return Promise.resolve()
   })).timeout(60_000)
 })
