@@ -12,5 +12,5 @@ module.exports = {
     { name: 'desk-has-no-tensors', severity: 'error', from: { path: path('desk') }, to: { path: '^lib/(tensor/(?!random)|model/)' } },
     { name: 'losses-run-in-a-browser', severity: 'error', from: { path: '^lib/(loss|advantage|rollout|model)/' }, to: { dependencyTypes: ['core'] } },
   ],
-  options: { doNotFollow: { path: 'node_modules' }, exclude: { path: '^lib/dist' }, tsPreCompilationDeps: true, tsConfig: { fileName: 'tsconfig.json' } },
+  options: { doNotFollow: { path: 'node_modules' }, exclude: { path: '^lib/dist' }, tsPreCompilationDeps: true, tsConfig: { fileName: 'tsconfig.json' }, enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['node', 'require', 'default'] } },
 }
