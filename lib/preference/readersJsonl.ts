@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { createReadStream } from 'node:fs'
 import { open, rename, rm, stat } from 'node:fs/promises'
-import { MAX_ROW_BYTES, type Defect, type ReadOptions, type SourceRow } from './readersShared'
+import { type Defect, excerpt, MAX_ROW_BYTES, type ReadOptions, type SourceRow } from './readersShared'
 
 const NEWLINE = 10, BOM = Buffer.from([0xef, 0xbb, 0xbf])
 
@@ -51,9 +51,6 @@ function parsed(line: Line, maxBytes: number): { fields: unknown } | { broken: D
     } }
   }
 }
-
-/** The beginning of a text, short enough for a message. */
-export const excerpt = (text: string, most = 48): string => text.length <= most ? text : `${text.slice(0, most - 1)}…`
 
 /** The records of a JSON Lines file, one at a time. A byte order mark, CRLF and empty lines are passed over; a line that cannot be read is yielded as broken. */
 export async function* readJsonLines(path: string, { maxRowBytes = MAX_ROW_BYTES }: ReadOptions = {}): AsyncGenerator<SourceRow> {

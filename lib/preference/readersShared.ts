@@ -15,3 +15,6 @@ export interface ReadOptions {
 
 /** Default of {@link ReadOptions.maxRowBytes}. */
 export const MAX_ROW_BYTES = 16 * 2 ** 20
+
+/** The beginning of a text, short enough for a message. */
+export const excerpt = (text: string, most = 48): string => text.length <= most ? text : `${text.slice(0, most - 1)}…`

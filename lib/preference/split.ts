@@ -44,9 +44,9 @@ export function groupSplit(pairs: readonly PreferencePair[], holdOut: readonly s
       left -= group.length
     }
   } else {
-    const unknown = holdOut.filter(id => !pairs.some(p => p.prompt_id === id))
+    const wanted = new Set(holdOut), known = new Set(pairs.map(p => p.prompt_id)), unknown = holdOut.filter(id => !known.has(id))
     if (unknown.length) throw new RangeError(`groupSplit: no pair has prompt_id ${unknown.map(id => `'${id}'`).join(', ')}`)
-    chosen = all.filter(group => group.some(p => holdOut.includes(p.prompt_id)))
+    chosen = all.filter(group => group.some(p => wanted.has(p.prompt_id)))
   }
   const held = new Set(chosen.flat()), split = { train: pairs.filter(p => !held.has(p)), eval: pairs.filter(p => held.has(p)) }
   if (!split.train.length || !split.eval.length) throw new RangeError(`groupSplit: ${all.length} group(s) of prompts leave ${split.train.length} pairs to train and ${split.eval.length} to evaluate on`)

@@ -1,7 +1,6 @@
 import { pairSchema, type PreferencePair, PROVENANCE_FIELDS, REQUIRED_FIELDS } from './records'
 import { readRows } from './readers'
-import { excerpt } from './readersJsonl'
-import type { Defect, ReadOptions, SourceRow } from './readersShared'
+import { type Defect, excerpt, type ReadOptions, type SourceRow } from './readersShared'
 
 /** One thing wrong in one row; `field` is '' when the row as a whole cannot be read. */
 export interface Problem extends Defect { readonly file: string; readonly row: number; readonly field: string }
