@@ -28,11 +28,15 @@ const addonOf = variant => path.join(packageDir(variant), 'lib/napi-v8/tfjs_bind
 const markOf = variant => path.join(packageDir(variant), 'lib/napi-v8/built-here.json')
 const choiceFile = path.join(native, 'versions.json')
 
+const musl = process.platform === 'linux' && !process.report.getReport().header.glibcVersionRuntime
+
+/** Whether there is a TensorFlow wheel for this machine. */
+export const supported = variant => Boolean(wheels[variant][platform]) && !musl
+
 /** The wheel for this machine, in the version that `npm run native -- --tf` chose, else the tested one. */
 function wheelFor(variant) {
   const wheel = wheels[variant][platform]
-  const musl = process.platform === 'linux' && !process.report.getReport().header.glibcVersionRuntime
-  if (!wheel || musl) throw new SetupError(`there is no TensorFlow ${variant === 'gpu' ? 'GPU ' : ''}wheel for ${platform}${musl ? ' with musl' : ''}`)
+  if (!supported(variant)) throw new SetupError(`there is no TensorFlow ${variant === 'gpu' ? 'GPU ' : ''}wheel for ${platform}${musl ? ' with musl' : ''}`)
   const chosen = JSON.parse(read(choiceFile) ?? '{}')[variant]
   const requirements = here(`wheels/${platform}${variant === 'gpu' ? '-gpu' : ''}.txt`)
   return { ...wheel, version: chosen ?? wheel.version, requirements: chosen && chosen !== wheel.version ? undefined : requirements }
@@ -115,13 +119,16 @@ export function addonState(variant) {
   if (!existsSync(packageDir(variant))) return 'no package'
   if (!existsSync(addonOf(variant))) return 'missing'
   const mark = read(markOf(variant))
-  if (!mark) return 'stock'
+  if (!mark || JSON.parse(mark).bytes !== statSync(addonOf(variant)).size) return 'stock'
   const wheel = wheelFor(variant)
   return JSON.parse(mark).key === keyOf(variant, wheel) && existsSync(librariesOf(wheel)) ? 'ours' : 'outdated'
 }
 
+/** The TensorFlow that our addon was built against. */
+export const addonTensorflow = variant => JSON.parse(read(markOf(variant)) ?? '{}').tensorflow
+
 /** Whether the GPU variant was asked for here before: then set-up puts it back when npm has removed it. */
-export const hasLibraries = variant => Boolean(wheels[variant][platform]) && existsSync(path.join(librariesOf(wheelFor(variant)), 'tensorflow'))
+export const hasLibraries = variant => supported(variant) && existsSync(path.join(librariesOf(wheelFor(variant)), 'tensorflow'))
 
 /** Builds the addon where it is missing or outdated, and puts it into the npm package; resolves to a line that says what was done. */
 export async function ensureAddon(variant, note) {

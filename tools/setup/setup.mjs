@@ -40,7 +40,7 @@ async function addon(variant) {
 }
 
 /** The library's own choice of a backend, as it will be in a lab. */
-function backend() {
+export function backend() {
   const { choose, inform } = createRequire(import.meta.url)(path.join(root, 'lib/dist/tensor/backend/choose.js'))
   const choice = choose()
   return { choice, info: inform(choice) }
@@ -59,7 +59,7 @@ async function tensors({ noNative }) {
     ({ info } = backend())
     return info.label
   })
-  if (info.faster) say(`  ${info.faster}`)
+  if (info.faster) say(`  faster: ${info.faster}`)
   return info
 }
 

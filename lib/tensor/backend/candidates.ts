@@ -46,6 +46,9 @@ export function driver(): string | undefined {
   return ['/dev/nvidia0', '/dev/dxg'].find(device => existsSync(device))
 }
 
+/** The file that connects tfjs-node to TensorFlow, below its package's folder. */
+export const addonOf = (folder: string): string => path.join(folder, 'lib/napi-v8/tfjs_binding.node')
+
 /** Everything that a backend's probe depends on, as text: a probe is valid as long as this stays the same. */
 export function facts(name: BackendName, env: NodeJS.ProcessEnv = process.env): string {
   const folder = packageFolder(packageOf[name])
@@ -53,7 +56,7 @@ export function facts(name: BackendName, env: NodeJS.ProcessEnv = process.env): 
   const variables = Object.keys(env).filter(key => /^(TF_(?!CPP_)|CUDA_|XLA_|NVIDIA_|LD_LIBRARY_PATH|DYLD_|RLHF_THREADS$)/.test(key)).sort()
   return [
     name, process.version, process.platform, process.arch, os.cpus()[0]?.model, os.availableParallelism(),
-    folder, manifest && stamp(manifest), folder && stamp(path.join(folder, 'lib/napi-v8/tfjs_binding.node')),
+    folder, manifest && stamp(manifest), folder && stamp(addonOf(folder)),
     stamp(path.join(__dirname, `load${path.extname(__filename)}`)),
     driver(), ...variables.map(key => `${key}=${env[key]}`),
   ].join('\n')

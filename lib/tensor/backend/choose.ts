@@ -40,16 +40,15 @@ export interface BackendInfo {
   readonly label: string
   /** Why this backend and not another. */
   readonly why: string
-  /** How to get a faster one; undefined on a GPU. */
+  /** How to get a faster one, where there is a way. */
   readonly faster?: string
 }
-
-const needsGpu = 'a GPU would be faster for the larger models: environment.md, "GPU"'
 
 function faster(name: BackendName): string | undefined {
   if (name === 'tensorflow-gpu') return undefined
   if (driver()) return 'an NVIDIA driver is here and not used: npm run native -- --gpu'
-  return name === 'wasm' ? 'npm run native builds TensorFlow for this processor, about three times as fast' : needsGpu
+  if (name === 'wasm') return 'npm run native builds TensorFlow for this processor, about three times as fast'
+  return process.platform === 'linux' && process.arch === 'x64' ? 'on a machine with an NVIDIA GPU: npm run native -- --gpu' : undefined
 }
 
 /** A choice in words. */

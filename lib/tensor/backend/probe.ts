@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { facts, packageFolder, packageOf, root, type BackendName } from './candidates'
+import { addonOf, facts, packageFolder, packageOf, root, type BackendName } from './candidates'
 import type { Description } from './load'
 
 /** What came of trying a backend in a process of its own. */
@@ -26,7 +26,9 @@ function ending(signal: NodeJS.Signals | null, status: number | null): string {
 
 /** Tries a backend in a child process: whatever happens to the child, the caller lives on. */
 export function probe(name: BackendName, threads: number, { env = process.env, program: run = program, timeout = 120_000 }: ProbeOptions = {}): Probe {
-  if (!packageFolder(packageOf[name])) return { name, ok: false, reason: `${packageOf[name]} is not installed` }
+  const folder = packageFolder(packageOf[name])
+  if (!folder) return { name, ok: false, reason: `${packageOf[name]} is not installed` }
+  if (name !== 'wasm' && !existsSync(addonOf(folder))) return { name, ok: false, reason: `${packageOf[name]} has no addon (tfjs_binding.node)` }
   const child = spawnSync(process.execPath, [...run, name, String(threads)], { encoding: 'utf8', timeout, killSignal: 'SIGKILL', env, stdio: ['ignore', 'pipe', 'ignore'] })
   if (child.error) return { name, ok: false, reason: (child.error as NodeJS.ErrnoException).code === 'ETIMEDOUT' ? `gave no answer in ${timeout / 1000} s` : child.error.message }
   let answer: Description & { error?: string }
