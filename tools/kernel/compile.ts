@@ -1,6 +1,7 @@
 /** From a cell's TypeScript to a function that runs it, and back from a place in that function to the cell's line. */
 import vm from 'node:vm'
 import { SourceMap } from 'node:module'
+import path from 'node:path'
 import type { Diagnostic } from 'tslab/dist/converter'
 import { emitted, ts, type Maps } from './typescript'
 import { HOLD, HOLD_EACH } from './rewrite'
@@ -19,8 +20,8 @@ export type Compiled =
 export type CellFunction = (variables: object, require: unknown, hold: unknown, holdEach: unknown) => unknown
 
 /** How emitted files are called in stack frames: `cell[3]`, or a path. */
-interface Origin { maps: Maps; prefix: number; lines: number; parsed?: [SourceMap, SourceMap] }
-const origins = new Map<string, Origin>()
+interface Origin { maps: Maps; prefix: number; header: number; lines: number; parsed?: [SourceMap, SourceMap] }
+const origins = new Map<string, Origin>(), modules = new Set<string>()
 /** The name of cell `n` in stack frames. */
 export const cellFile = (n: number) => `cell[${n}]`
 
@@ -30,37 +31,38 @@ export function compile(n: number, source: string, declarations: string): Compil
   const { module } = getCodeMetadata(source)
   if (module) { // tslab's `/** @module name */`: a cell that others import
     const diagnostics = converter.addModule(module, source)
+    modules.add(`${module}.js`)
     return diagnostics.length ? { ok: false, diagnostics } : { ok: true, isAsync: false, declarations, sideFiles: [] }
   }
   const plain = withoutExports(source), out = converter.convert(declarations, plain)
   if (out.diagnostics.length) return { ok: false, diagnostics: out.diagnostics }
   const isAsync = hasTopLevelAwait(plain), sideFiles = out.sideOutputs ?? []
-  for (const { path, data } of sideFiles) remember(path, data, 0)
+  for (const { path: file, data } of sideFiles) remember(file, data, 0, modules.has(path.basename(file)) ? 1 : 0)
   const result = { ok: true as const, isAsync, declarations: out.declOutput ?? '', lastExpression: out.lastExpressionVar, sideFiles }
   if (!out.output) return result
   const prefix = `(${isAsync ? 'async ' : ''}function (exports, require, ${HOLD}, ${HOLD_EACH}) { `
-  remember(cellFile(n), out.output, prefix.length)
+  remember(cellFile(n), out.output, prefix.length, 1)
   return { ...result, run: vm.runInThisContext(`${prefix}${out.output}\n})`, { filename: cellFile(n) }) as CellFunction }
 }
 
-function remember(file: string, javascript: string, prefix: number) {
+/** `prefix`: characters before the emitted text, `header`: lines that tslab puts before the source. */
+function remember(file: string, javascript: string, prefix: number, header: number) {
   const maps = emitted.get(javascript)
-  if (maps) origins.set(file, { maps, prefix, lines: javascript.split('\n').length })
+  if (maps) origins.set(file, { maps, prefix, header, lines: javascript.split('\n').length })
 }
 
 /** Where a 1-based line and column of an emitted file stand in its TypeScript; null where nothing was written by hand. */
 export function trace(file: string, line: number, column: number): { line: number, column: number } | null {
   const origin = origins.get(file)
   if (!origin || line > origin.lines) return null
-  const { maps, prefix } = origin
+  const { maps, prefix, header } = origin
   const [commonjs, javascript] = origin.parsed ??= [maps.commonjs, maps.javascript].map(map => new SourceMap(JSON.parse(map))) as [SourceMap, SourceMap]
   const middle = commonjs.findEntry(line - 1, column - 1 - (line === 1 ? prefix : 0))
   if (!('originalLine' in middle)) return null
   const { originalLine, originalColumn } = middle
   const inserted = maps.insertions.filter(i => i.line === originalLine && i.column < originalColumn).reduce((sum, i) => sum + i.length, 0)
   const entry = javascript.findEntry(originalLine, originalColumn - inserted)
-  // tslab puts one line before the source
-  return 'originalLine' in entry && entry.originalLine >= 1 ? { line: entry.originalLine, column: entry.originalColumn + 1 } : null
+  return 'originalLine' in entry && entry.originalLine >= header ? { line: entry.originalLine + 1 - header, column: entry.originalColumn + 1 } : null
 }
 export const isEmitted = (file: string) => origins.has(file)
 

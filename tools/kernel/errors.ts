@@ -67,7 +67,7 @@ function frames(root: string, stack: string): string[] {
 /** What was thrown, as Jupyter shows it; `title` says how it came here, when nobody threw it to the cell directly. */
 export function describe(root: string, thrown: unknown, title?: string, depth = 0): Failure {
   const isError = thrown instanceof Error || util.types.isNativeError(thrown)
-  const ename = isError ? String(thrown.name) : 'Thrown', evalue = isError ? String(thrown.message) : util.inspect(thrown)
+  const ename = isError ? String(thrown.name) : 'Thrown', evalue = isError ? String(thrown.message).replace(/\nRequire stack:\n- [^]*$/, '') : util.inspect(thrown)
   const traceback = [...title ? [title] : [], `${ename}: ${evalue}`]
   if (isError && typeof thrown.stack === 'string') traceback.push(...frames(root, thrown.stack))
   const causes = isError ? [thrown.cause, ...thrown instanceof AggregateError ? thrown.errors as unknown[] : []].filter(c => c !== undefined) : []

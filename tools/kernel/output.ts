@@ -40,7 +40,7 @@ export function createOutput(publish: Publish) {
     buffer.text += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString()
     if (buffer.text.length > CHUNK || Date.now() - last > AGE) flush()
     else timer ??= timers.setTimeout(flush, AGE)
-    if (typeof done === 'function') process.nextTick(done as () => void)
+    if (typeof done === 'function') process.nextTick(done)
     return true
   }
   const kernel: NotebookKernel = {
@@ -67,7 +67,7 @@ export type Output = ReturnType<typeof createOutput>
 
 /** The value of a cell's last line as a bundle: its own `Symbol.for('Jupyter.display')` method, else as text. */
 export async function bundle(value: unknown): Promise<Bundle> {
-  const display = (value as Record<symbol, unknown>)?.[Symbol.for('Jupyter.display')]
-  if (typeof display === 'function') return await (display.call(value) as Bundle | Promise<Bundle>)
+  const own = value as { [key: symbol]: (() => Bundle | Promise<Bundle>) | undefined } | null | undefined, name = Symbol.for('Jupyter.display')
+  if (typeof own?.[name] === 'function') return await own[name]()
   return { 'text/plain': typeof value === 'string' ? value : util.inspect(value, { depth: 3, maxArrayLength: 50, breakLength: 100 }) }
 }

@@ -4,7 +4,7 @@ import { MessageChannel } from 'node:worker_threads'
 import { compile } from './compile'
 import { describe, describeDiagnostics, keepSource } from './errors'
 import * as language from './language'
-import { bundle, createOutput, type Bundle } from './output'
+import { bundle, createOutput, type Bundle, type Publish } from './output'
 import type { Content, Failure, Message } from './protocol'
 import { createReload } from './reload'
 import { hold, holdEach, isPending, newRun, SETTLE, stop, timers, turn, type Run } from './stop'
@@ -12,13 +12,13 @@ import { addSideFiles, reached, requireFrom, take, variables } from './variables
 
 /** The way to the front end; see wire.ts. */
 export interface Wire {
-  publish(type: string, content: Content, request: Message): void
-  reply(type: string, content: Content, request: Message): void
+  publish: Publish
+  reply: Publish
 }
 /** How a cell's code ended. */
 type Outcome = { result?: Bundle } | { thrown: unknown } | { failure: Failure }
 /** One execution. `end` is called by the cell's own code or by the stop button, whichever comes first. */
-interface Cell { run: Run; work(): Promise<Outcome>; end(outcome: Outcome): void; ended: boolean }
+interface Cell { run: Run; work: () => Promise<Outcome>; end: (outcome: Outcome) => void; ended: boolean }
 
 const interrupted: Failure = { ename: 'Interrupted', evalue: 'the cell was stopped', traceback: ['Interrupted: the cell was stopped'] }
 const sleep = (ms: number) => new Promise(resolve => { timers.setTimeout(resolve, ms) })
@@ -39,7 +39,7 @@ export function createSession(root: string, wire: Wire, inCell: Int32Array) {
     void work().then(end, (thrown: unknown) => { end({ thrown }) })
   })
   const outcomeOf = (work: Cell['work']) => new Promise<Outcome>(resolve => {
-    const mine: Cell = cell = { run, work, ended: false, end(outcome) { if (!mine.ended) { mine.ended = true; resolve(outcome) } } }
+    const mine: Cell = cell = { run, work, ended: false, end: outcome => { if (!mine.ended) { mine.ended = true; resolve(outcome) } } }
     start.postMessage(0)
   })
 

@@ -11,9 +11,22 @@ let current = begin()
 const never = new Promise<never>(() => {})
 
 /** Timers as Node made them, for the kernel itself. */
-export const timers = { setTimeout, setImmediate, setInterval }
+export const timers = { setTimeout, setInterval, setImmediate, clearImmediate }
+
+/** Immediates run one a turn: Node's own list of them is left in pieces when a callback in its middle is cut off. */
+const immediates: { call(): void }[] = []
+const nextImmediate = () => {
+  const immediate = immediates.shift()
+  if (immediates.length) timers.setImmediate(nextImmediate)
+  immediate?.call()
+}
+function addImmediate(call: () => void) {
+  const immediate = { call, hasRef: () => true, ref: () => immediate, unref: () => immediate }
+  if (immediates.push(immediate) === 1) timers.setImmediate(nextImmediate)
+  return immediate
+}
 /** A turn of the event loop. */
-export const turn = () => new Promise<void>(resolve => { timers.setImmediate(resolve) })
+export const turn = () => new Promise<void>(resolve => { addImmediate(resolve) })
 
 /** What is awaited or timed from now on belongs to a new run. */
 export function newRun(): Run { return current = begin() }
@@ -47,16 +60,27 @@ export const SETTLE = 300
 
 /** Replaces the global timers by ones that do not fire once the run that set them is stopped. */
 export function patchTimers() {
-  type Timer = (callback: (...args: unknown[]) => void, ...rest: unknown[]) => NodeJS.Timeout
-  for (const name of ['setTimeout', 'setImmediate', 'setInterval'] as const) {
-    const original = timers[name] as unknown as Timer
-    const patched: Timer = (callback, ...rest) => {
-      if (typeof callback !== 'function') return original(callback, ...rest) // throws as ever
-      const run = current, isShort = name === 'setTimeout' && !(Number(rest[0]) > SETTLE)
-      const timer = original((...args) => { run.timers.delete(timer); if (!run.stopped) callback(...args) }, ...rest)
-      if (isShort) run.timers.add(timer)
-      return timer
-    }
-    Object.assign(globalThis, { [name]: Object.assign(patched, { [promisify.custom]: (timers[name] as never)[promisify.custom] }) })
+  type Callback = (...args: unknown[]) => void
+  const timer = (name: 'setTimeout' | 'setInterval') => (callback: Callback, delay?: number, ...args: unknown[]) => {
+    if (typeof callback !== 'function') return timers[name](callback, delay) // throws as ever
+    const run = current, isShort = name === 'setTimeout' && !(Number(delay) > SETTLE)
+    const started = timers[name](() => { run.timers.delete(started); if (!run.stopped) callback(...args) }, delay)
+    if (isShort) run.timers.add(started)
+    return started
   }
+  const immediate = (callback: Callback, ...args: unknown[]) => {
+    if (typeof callback !== 'function') return timers.setImmediate(callback)
+    const run = current
+    return addImmediate(() => { if (!run.stopped) callback(...args) })
+  }
+  const clear = (given: unknown) => {
+    const at = immediates.indexOf(given as { call(): void })
+    if (at >= 0) immediates.splice(at, 1)
+    else timers.clearImmediate(given as NodeJS.Immediate)
+  }
+  const promisified = (name: 'setTimeout' | 'setImmediate') => ({ [promisify.custom]: timers[name][promisify.custom as never] })
+  Object.assign(globalThis, {
+    setTimeout: Object.assign(timer('setTimeout'), promisified('setTimeout')), setInterval: timer('setInterval'),
+    setImmediate: Object.assign(immediate, promisified('setImmediate')), clearImmediate: clear,
+  })
 }

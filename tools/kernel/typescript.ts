@@ -3,6 +3,7 @@
  * tslab's converter loads it: cells are checked as strictly as the library, and the way from emitted JavaScript
  * back to the cell is kept.
  */
+import { statSync } from 'node:fs'
 import type * as typescript from '@tslab/typescript-for-tslab'
 import { rewrite, type Insertion } from './rewrite'
 
@@ -22,13 +23,16 @@ const strict: typescript.CompilerOptions = {
 }
 const inlineMap = /\n?\/\/# sourceMappingURL=data:application\/json;base64,([\w+/=]+)\s*$/
 
-/** Files that cells depend on and that may change (the built library, TypeScript files beside it), with whom to tell. */
-export const watched = new Map<string, Set<typescript.FileWatcherCallback>>()
-function watchFile(path: string, callback: typescript.FileWatcherCallback): typescript.FileWatcher {
-  if (path.includes('/node_modules/')) return { close() {} }
-  const callbacks = watched.get(path) ?? new Set()
-  watched.set(path, callbacks.add(callback))
-  return { close: () => { callbacks.delete(callback) } }
+/** Files that cells depend on and that may change: the built library, TypeScript files beside it. With their age when last looked at, and whom to tell. */
+export const watched = new Map<string, { time: number, callbacks: Set<typescript.FileWatcherCallback> }>()
+/** When a file was written; 0 when it is not there. */
+export const timeOf = (file: string) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0
+function watchFile(file: string, callback: typescript.FileWatcherCallback): typescript.FileWatcher {
+  if (file.includes('/node_modules/')) return { close() {} }
+  const watch = watched.get(file) ?? { time: timeOf(file), callbacks: new Set() }
+  watched.set(file, watch)
+  watch.callbacks.add(callback)
+  return { close: () => { watch.callbacks.delete(callback) } }
 }
 
 const replace = (name: string, value: unknown) => Object.defineProperty(ts, name, { value })

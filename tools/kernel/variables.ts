@@ -9,7 +9,7 @@ const values: Record<string, unknown> = {}
 /** The `exports` of every cell. TypeScript defines named imports as fixed getters there; here they are values, so that a cell can run twice. */
 export const variables = new Proxy(values, {
   set: (target, name: string, value) => { target[name] = value; return true },
-  defineProperty: (target, name: string, { get, value }) => { if (name !== '__esModule') target[name] = get ? get() as unknown : value; return true },
+  defineProperty: (target, name: string, as) => { if (name !== '__esModule') target[name] = as.get ? as.get() as unknown : as.value; return true },
 })
 
 /** Takes a variable out, such as the one that holds a cell's last expression. */
@@ -25,10 +25,10 @@ export function reached(declarations: string): string {
   const has = (name: { text: string } | undefined) => !name || values[name.text] !== undefined
   const kept = file.statements.flatMap(statement => {
     if (ts.isVariableStatement(statement)) {
-      const list = statement.declarationList.declarations.filter(d => has(d.name as { text: string }))
-      return list.length ? [`declare let ${list.map(d => d.getText(file)).join(', ')};`] : []
+      const { declarations: all, flags } = statement.declarationList, list = all.filter(d => has(d.name as { text: string }))
+      return list.length ? [`declare ${flags & ts.NodeFlags.Const ? 'const' : 'let'} ${list.map(d => d.getText(file)).join(', ')};`] : []
     }
-    if (ts.isClassDeclaration(statement) || ts.isEnumDeclaration(statement)) return has(statement.name) ? [statement.getText(file)] : []
+    if (ts.isFunctionDeclaration(statement) || ts.isClassDeclaration(statement) || ts.isEnumDeclaration(statement)) return has(statement.name) ? [statement.getText(file)] : []
     if (ts.isImportDeclaration(statement)) {
       const { name, namedBindings, isTypeOnly } = statement.importClause ?? {}
       const names = [name, ...(namedBindings && ts.isNamespaceImport(namedBindings) ? [namedBindings.name] : namedBindings?.elements.map(e => e.name) ?? [])]
