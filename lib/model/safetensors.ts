@@ -131,7 +131,7 @@ export function store(values: Float32Array | Float64Array | Int32Array | BigInt6
  * beyond 32 bits, a BOOL that is neither 0 nor 1.
  */
 export function unstore(stored: Stored, name: string): Float32Array | Int32Array | Uint8Array {
-  const { dtype, bytes } = stored, n = bytes.length / DTYPE_BYTES[dtype], copy = bytes.slice().buffer
+  const { dtype, bytes } = stored, n = bytes.length / DTYPE_BYTES[dtype], copy = new Uint8Array(bytes).buffer // Buffer's slice would be a view
   const misfit = (i: number, value: unknown, type: string): never => {
     throw new FormatError(`tensor '${name}': element ${i} at byte ${(stored.offset ?? 0) + i * DTYPE_BYTES[dtype]} is ${value}, which ${type} cannot hold`)
   }
@@ -139,7 +139,7 @@ export function unstore(stored: Stored, name: string): Float32Array | Int32Array
     case 'F32': return new Float32Array(copy)
     case 'I32': return new Int32Array(copy)
     case 'U8': return Int32Array.from(bytes)
-    case 'BOOL': { const i = bytes.findIndex(b => b > 1); return i < 0 ? bytes.slice() : misfit(i, bytes[i], 'a boolean') }
+    case 'BOOL': { const i = bytes.findIndex(b => b > 1); return i < 0 ? new Uint8Array(bytes) : misfit(i, bytes[i], 'a boolean') }
     case 'BF16': { const half = new Uint16Array(copy), bits = new Uint32Array(n); for (let i = 0; i < n; i++) bits[i] = half[i] << 16; return new Float32Array(bits.buffer) }
     case 'F16': { const half = new Uint16Array(copy), bits = new Uint32Array(n); for (let i = 0; i < n; i++) bits[i] = widenHalf(half[i]); return new Float32Array(bits.buffer) }
     case 'F64': return Float32Array.from(new Float64Array(copy), (v, i) => Number.isFinite(v) && !Number.isFinite(Math.fround(v)) ? misfit(i, v, 'float32') : v)

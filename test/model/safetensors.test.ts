@@ -82,6 +82,12 @@ print(json.dumps({n: b.view(t).float().view(torch.int32).tolist() for n, t in ((
     }
   })
 
+  it('gives numbers that are no view of the file, even of a Buffer', () => {
+    const file = Buffer.from(writeSafetensors([['w', store(new Float32Array([1, 2]), [2])]])), w = unstore(readSafetensors(file).tensors.get('w')!, 'w')
+    file.fill(0)
+    expect([w.buffer.byteLength, ...w]).to.deep.equal([8, 1, 2])
+  })
+
   it('converts exactly or not at all, naming tensor, element and byte', () => {
     expect(unstore(store(new BigInt64Array([-5n, 2n ** 31n - 1n]), [2]), 'ids')).to.deep.equal(Int32Array.from([-5, 2 ** 31 - 1]))
     expect(unstore(store(new Float64Array([0.1, -Infinity, NaN]), [3]), 'x')).to.deep.equal(Float32Array.from([0.1, -Infinity, NaN]))
