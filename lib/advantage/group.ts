@@ -25,7 +25,7 @@ export function groupAdvantages(rewards: ArrayLike<number>, groupSize: number, {
 }
 
 /**
- * Leave-one-out advantages: A_i = r_i − mean of the group's other rewards.  Ahmadian 2024 (RLOO), arXiv:2402.14740 §3.2
+ * Leave-one-out advantages: A_i = r_i − mean of the group's other rewards.  Ahmadian 2024 (RLOO), arXiv:2402.14740
  * Throws as {@link groupAdvantages}.
  */
 export function leaveOneOutAdvantages(rewards: ArrayLike<number>, groupSize: number): Float32Array {

@@ -12,7 +12,7 @@ function rewards(pairs: PairLogps, beta: number): { chosen: tfjs.Tensor1D; rejec
   return { chosen: tf.mul(chosen, beta), rejected: tf.mul(rejected, beta) }
 }
 
-/** BCO on pairs, reward shift 0: −log σ(r_w) − log σ(−r_l), [B].  Jung 2024, arXiv:2404.04656 eq. 9 */
+/** BCO on pairs, reward shift 0: −log σ(r_w) − log σ(−r_l), [B].  Jung 2024, arXiv:2404.04656 */
 export function bcoPairLoss(pairs: PairLogps, { beta = 0.1 }: AbsoluteOptions = {}): tfjs.Tensor1D {
   return tf.tidy(() => {
     const { chosen, rejected } = rewards(pairs, beta)
@@ -20,7 +20,7 @@ export function bcoPairLoss(pairs: PairLogps, { beta = 0.1 }: AbsoluteOptions = 
   })
 }
 
-/** NCA on pairs: −log σ(r_w) − ½ log σ(−r_w) − ½ log σ(−r_l), [B].  Chen 2024, arXiv:2402.05369 table 1 */
+/** NCA on pairs: −log σ(r_w) − ½ log σ(−r_w) − ½ log σ(−r_l), [B].  Chen 2024, arXiv:2402.05369 */
 export function ncaPairLoss(pairs: PairLogps, { beta = 0.1 }: AbsoluteOptions = {}): tfjs.Tensor1D {
   return tf.tidy(() => {
     const { chosen, rejected } = rewards(pairs, beta)

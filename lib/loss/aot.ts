@@ -17,7 +17,7 @@ function smoothed(margin: tfjs.Tensor1D, beta: number, labelSmoothing: number): 
 
 /**
  * AOT on pairs: DPO's loss between sorted margins of the policy and sorted margins of the reference, [B], in ascending order rather than
- * pair by pair: the batch's distribution of margins is pushed up, not each one.  Melnyk 2024, arXiv:2406.05882 eq. 8
+ * pair by pair: the batch's distribution of margins is pushed up, not each one.  Melnyk 2024, arXiv:2406.05882
  */
 export function aotLoss(pairs: PairLogps, { beta = 0.1, labelSmoothing = 0 }: AotOptions = {}): tfjs.Tensor1D {
   checkPairs(pairs)
@@ -27,7 +27,7 @@ export function aotLoss(pairs: PairLogps, { beta = 0.1, labelSmoothing = 0 }: Ao
   })
 }
 
-/** AOT without pairs: sorted log-ratios of the chosen against sorted log-ratios of the rejected, [B].  Melnyk 2024, arXiv:2406.05882 eq. 7 */
+/** AOT without pairs: sorted log-ratios of the chosen against sorted log-ratios of the rejected, [B].  Melnyk 2024, arXiv:2406.05882 */
 export function aotUnpairedLoss(pairs: PairLogps, { beta = 0.1, labelSmoothing = 0 }: AotOptions = {}): tfjs.Tensor1D {
   return tf.tidy(() => {
     const { chosen, rejected } = logRatios(pairs)

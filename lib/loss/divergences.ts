@@ -3,7 +3,7 @@ import { tf } from '../tensor/backend'
 import { logSigmoid, type LogRatioScore } from './pairs'
 
 // f-DPO: for a divergence D_f the implicit reward is β f′(π/π_ref); with t = π/π_ref the scores below are f′(t).
-// Wang 2023, arXiv:2309.16240 table 1
+// Wang 2023, arXiv:2309.16240
 
 /** Reverse KL(π‖π_ref), the divergence of plain DPO: log t. */
 export const reverseKl: LogRatioScore = logRatio => logRatio

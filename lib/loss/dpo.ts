@@ -36,7 +36,7 @@ export function dpoLoss(pairs: PairLogps, { beta = 0.1, labelSmoothing = 0, dive
 
 /**
  * Robust DPO: [−(1 − ε) log σ(βΔ) + ε log σ(−βΔ)] / (1 − 2ε), an unbiased estimate of the clean loss when a share ε < ½ of labels
- * is flipped, [B].  Chowdhury 2024, arXiv:2403.00409 eq. 12. Throws RangeError unless 0 ≤ ε < ½.
+ * is flipped, [B].  Chowdhury 2024, arXiv:2403.00409. Throws RangeError unless 0 ≤ ε < ½.
  */
 export function robustDpoLoss(pairs: PairLogps, { beta = 0.1, labelSmoothing = 0, divergence = reverseKl }: NoisyLabelOptions = {}): tfjs.Tensor1D {
   if (!(labelSmoothing >= 0 && labelSmoothing < 0.5)) throw new RangeError(`labelSmoothing: expected 0 <= ε < 0.5, got ${labelSmoothing}`)
@@ -49,7 +49,7 @@ export function robustDpoLoss(pairs: PairLogps, { beta = 0.1, labelSmoothing = 0
 
 /**
  * Length-normalised DPO: −log σ(β[s_w/|y_w| − s_l/|y_l|]) with s the score of the summed log-ratio, [B].
- * Lambert 2024 (Tülu 3), arXiv:2411.15124 §5.1.2
+ * Lambert 2024 (Tülu 3), arXiv:2411.15124
  */
 export function lengthNormalisedDpoLoss(pairs: PairLogps, lengths: PairLengths, { beta = 0.1, divergence = reverseKl }: DpoOptions = {}): tfjs.Tensor1D {
   return tf.tidy(() => tf.neg(logSigmoid(tf.mul<tfjs.Tensor1D>(marginPerToken(pairs, lengths, divergence), beta))))

@@ -1,6 +1,6 @@
 /**
  * Log-probs of one response with what lies beyond the shorter one's length counted less: Σ_{t ≤ m} + α Σ_{t > m}, m = min(|y_w|, |y_l|).
- * Liu 2024 (LD-DPO), arXiv:2409.06411 eq. 11. Given as the weight of each of `length` tokens, to multiply before summing.
+ * Liu 2024 (LD-DPO), arXiv:2409.06411. Given as the weight of each of `length` tokens, to multiply before summing.
  */
 export function lengthDesensitisedWeights(length: number, otherLength: number, alpha: number): Float32Array {
   return Float32Array.from({ length }, (_, t) => t < otherLength ? 1 : alpha)
@@ -8,7 +8,7 @@ export function lengthDesensitisedWeights(length: number, otherLength: number, a
 
 /**
  * WPO's weight of one response: exp of the mean over its tokens of log π(y_t) − log Σ_v π(v)², so that what the policy would itself
- * have written counts more. A pair's loss is multiplied by the weights of both.  Zhou 2024, arXiv:2406.11827 eq. 2 and §3.2
+ * have written counts more. A pair's loss is multiplied by the weights of both.  Zhou 2024, arXiv:2406.11827 eq. 2
  * logps, logSumSquares: [T] of the response's tokens, numbers without gradient. Throws RangeError where lengths differ or T = 0.
  */
 export function wpoWeight(logps: ArrayLike<number>, logSumSquares: ArrayLike<number>): number {

@@ -68,10 +68,10 @@ function evaluate(config: Config, policy: Grid, rows: number[]): { losses: numbe
     const pairs = { chosen, rejected, refChosen: rows.map(r => dot(reference, r)), refRejected: rows.map(r => dot(reference, r + B)) }
     const sft = () => {
       const m = tf.tensor2d(rows.map(r => mask[r])), mean = tf.neg(tf.div(tf.sum(tf.mul(tokens.slice([0, 0], [rows.length, -1]), m)), tf.sum(m)))
-      return tf.mul(tf.ones([rows.length]), mean) as tfjs.Tensor1D
+      return tf.mul<tfjs.Tensor1D>(tf.ones([rows.length]), mean)
     }
     const types = [config.loss_type].flat(), mix = config.loss_weights ?? [1]
-    const total = types.map((type, i) => tf.mul(losses[type]({ pairs, lengths: picked, sft, config }), mix[i])).reduce((a, b) => tf.add(a, b)) as tfjs.Tensor1D
+    const total = types.map((type, i) => tf.mul<tfjs.Tensor1D>(losses[type]({ pairs, lengths: picked, sft, config }), mix[i])).reduce((a, b) => tf.add(a, b))
     return config.use_weighting ? tf.mul<tfjs.Tensor1D>(total, tf.tensor1d(rows.map(r => wpo(r) * wpo(r + B)))) : total
   }
   return tf.tidy(() => {

@@ -1,0 +1,55 @@
+import type * as tfjs from '@tensorflow/tfjs'
+import { tf } from '../tensor/backend'
+import { vector } from './pairs'
+
+/** Summed log-probs of single responses, [B]; the policy's carry the gradient. */
+export interface ThumbLogps {
+  readonly logp: tfjs.Tensor1D
+  readonly logpRef: ArrayLike<number>
+  /** True where the response was liked. */
+  readonly liked: ArrayLike<boolean>
+}
+
+export interface KtoOptions {
+  readonly beta?: number
+  /** Weight of liked responses; the paper asks that the two weights times their counts stay within 1 to 4/3 of each other. */
+  readonly desirableWeight?: number
+  readonly undesirableWeight?: number
+}
+
+interface Weighted { logRatio: tfjs.Tensor1D; sign: tfjs.Tensor1D; weight: tfjs.Tensor1D }
+
+function prepare({ logp, logpRef, liked }: ThumbLogps, desirable: number, undesirable: number): Weighted {
+  if (logp.rank !== 1 || logp.size === 0 || logp.shape[0] !== logpRef.length || logpRef.length !== liked.length) {
+    throw new RangeError(`kto: expected vectors of one length [B], got logp [${logp.shape.join(', ')}], logpRef [${logpRef.length}], liked [${liked.length}]`)
+  }
+  const labels = Array.from(liked)
+  return { logRatio: tf.sub(logp, vector(logpRef)), sign: vector(labels.map(l => l ? 1 : -1)), weight: vector(labels.map(l => l ? desirable : undesirable)) }
+}
+
+/**
+ * KTO: λ_D (1 − σ(β(h − z0))) for a liked response, λ_U (1 − σ(β(z0 − h))) for a disliked one, h = log π(y)/π_ref(y), [B].
+ * Ethayarajh 2024, arXiv:2402.01306 eq. 7.  kl is z0, from {@link ktoReferencePoint}: a number, so that it gets no gradient.
+ */
+export function ktoLoss(thumbs: ThumbLogps, kl: number, { beta = 0.1, desirableWeight = 1, undesirableWeight = 1 }: KtoOptions = {}): tfjs.Tensor1D {
+  return tf.tidy(() => {
+    const { logRatio, sign, weight } = prepare(thumbs, desirableWeight, undesirableWeight)
+    return tf.mul(weight, tf.sigmoid(tf.mul(tf.mul(tf.sub(kl, logRatio), sign), beta)))
+  })
+}
+
+/**
+ * KTO's reference point z0: the mean log-ratio of responses paired with other prompts of the batch, never below 0: max(0, mean(logp − logpRef)).
+ * logp, logpRef: summed log-probs of the mismatched responses, [B]. Throws RangeError where they differ in length or are empty.
+ */
+export function ktoReferencePoint(logp: ArrayLike<number>, logpRef: ArrayLike<number>): number {
+  if (logp.length === 0 || logp.length !== logpRef.length) throw new RangeError(`ktoReferencePoint: expected two vectors of one length, got ${logp.length} and ${logpRef.length}`)
+  let sum = 0
+  for (let i = 0; i < logp.length; i++) sum += logp[i] - logpRef[i]
+  return Math.max(0, sum / logp.length)
+}
+
+/** APO-zero on single responses: KTO with z0 = 0, [B].  D'Oosterlinck 2024, arXiv:2408.06266 eq. 7, unpaired */
+export function apoZeroUnpairedLoss(thumbs: ThumbLogps, options: KtoOptions = {}): tfjs.Tensor1D {
+  return ktoLoss(thumbs, 0, options)
+}
