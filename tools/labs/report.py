@@ -77,14 +77,22 @@ def print_table(results: list[Result]) -> None:
         solved = f'{result.score["solved"]}/{result.score["of"]}' if result.score else ''
         first = result.errors[0].splitlines()[0] if result.errors else ''
         print(f'{result.lab:{width}}  {result.form:8}  {"ok" if result.passed else "FAIL":6}  {result.seconds:7.1f}  {result.peak / 1e6:7.0f}  {solved:>6}  {first}'.rstrip())
-    for result in results:
-        if not result.passed:
-            print(f'\n{result.lab} {result.form}')
-            print('\n'.join('  ' + line for line in '\n'.join(result.errors + [result.detail] * bool(result.detail)).splitlines()))
+    print_details(results)
     for result in results:
         if result.seconds > SLOW_SECONDS:
             print(f'warning: {result.lab} {result.form} took {result.seconds:.0f} s; a lab should take at most {SLOW_SECONDS} s')
     print(f'{sum(result.passed for result in results)} passed, {sum(not result.passed for result in results)} failed')
+
+
+def print_details(results: list[Result]) -> None:
+    """Everything about what failed; what failed alike is told once."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for result in results:
+        if not result.passed:
+            alike.setdefault((result.lab, '\n'.join([*result.errors, result.detail]).rstrip()), []).append(result.form)
+    for (lab, text), forms in alike.items():
+        print(f'\n{lab} {", ".join(forms)}')
+        print('\n'.join(f'  {line}'.rstrip() for line in text.splitlines()))
 
 
 def write_summary(path: Path, results: list[Result]) -> None:
