@@ -1,0 +1,129 @@
+import type * as tfjs from '@tensorflow/tfjs'
+import { nll } from '../loss/nll'
+import type { TokenLoss } from '../loss/nll'
+import type { ModelConfig } from '../model/config'
+import { scoredLogits } from '../model/logps'
+import { adamw } from '../model/optimiser'
+import type { Optimiser } from '../model/optimiser'
+import type { Params } from '../model/params'
+import { constantSchedule } from '../model/schedules'
+import type { Schedule } from '../model/schedules'
+import { tf } from '../tensor/backend'
+import { assertFinite } from '../tensor/finite'
+import { valueAndGrads } from '../tensor/gradients'
+import { entropies } from '../tensor/logprobs'
+import { Random } from '../tensor/random'
+import { applyGradients, startState, training } from './training'
+import type { Training } from './training'
+
+/** A text to imitate: its tokens, of which the first `promptLength` are given and not learnt (see promptAndResponse). */
+export interface Example { readonly ids: readonly number[]; readonly promptLength: number }
+
+export interface SftOptions {
+  /** What to train; its weights stay as they are, the trained ones are `training.state.models.policy`. */
+  readonly model: { readonly config: ModelConfig, readonly params: Params }
+  readonly examples: readonly Example[]
+  /** Optimiser steps; default: one epoch. */
+  readonly steps?: number
+  /** Examples a step (default 32), cut into `accumulate` (default 1) pieces whose gradients are summed: the same step in less memory. */
+  readonly batchSize?: number
+  readonly accumulate?: number
+  /** Default: AdamW, weight decay 0, gradients clipped to norm 1, at a constant rate of 1e-3, which suits models of this library's size. */
+  readonly optimiser?: Optimiser
+  readonly schedule?: Schedule
+  /** Loss of a token (default: its negative log-likelihood). */
+  readonly loss?: TokenLoss
+  /** Seed of the order of examples and of dropout (default 0). False as shuffle takes the examples as they come. */
+  readonly seed?: number
+  readonly shuffle?: boolean
+}
+
+/** One record a step, named as TRL's SFTTrainer names them. */
+export interface SftMetrics {
+  /** From 1. */
+  readonly step: number
+  /** Mean over all response tokens of the step, nats. */
+  readonly loss: number
+  /** Share of response tokens that the model ranks first. */
+  readonly mean_token_accuracy: number
+  /** Mean entropy of the model's distribution at response tokens, nats. */
+  readonly entropy: number
+  /** Before clipping. */
+  readonly grad_norm: number
+  readonly learning_rate: number
+  /** Tokens read so far, prompts included. */
+  readonly num_tokens: number
+  readonly epoch: number
+}
+
+/** Examples as a batch, padded on the right with id 0, which the mask hides. */
+export function padExamples(examples: readonly Example[]): { tokens: Int32Array[], mask: Int32Array[], responseMask: Int32Array[] } {
+  const longest = Math.max(...examples.map(e => e.ids.length))
+  const rows = (f: (e: Example, j: number) => number) => examples.map(e => Int32Array.from({ length: longest }, (_, j) => j < e.ids.length ? f(e, j) : 0))
+  return { tokens: rows((e, j) => e.ids[j]), mask: rows(() => 1), responseMask: rows((e, j) => Number(j >= e.promptLength)) }
+}
+
+/** How many tokens of an example are scored: those of the response, and never the first of all, which nothing predicts. */
+const scored = ({ ids, promptLength }: Example) => ids.length - Math.max(1, promptLength)
+
+/**
+ * Supervised fine-tuning: minimises the mean over response tokens of −log π(y_t | x, y_<t).  Ouyang 2022, arXiv:2203.02155 §3.5
+ * Every epoch takes the examples in a new order that the seed decides. Stops with an error at the first loss or gradient that is not finite.
+ */
+export function sft(options: SftOptions): Training<SftMetrics> {
+  const { model: { config, params }, examples, batchSize = 32, accumulate = 1, optimiser = adamw({ lr: 1e-3, maxGradNorm: 1 }), loss = nll, shuffle = true } = options
+  const schedule = options.schedule ?? constantSchedule({ lr: 1e-3 }), perEpoch = Math.ceil(examples.length / batchSize), steps = options.steps ?? perEpoch
+  check(options, batchSize, accumulate)
+  return training(startState('sft', { policy: params }, { policy: optimiser.init(params) }, Random.seed(options.seed ?? 0), { num_tokens: 0 }), function* (own) {
+    while (own.state.step < steps) {
+      const { state } = own, t = state.step, random = Random.resume(state.random), epoch = Math.floor(t / perEpoch), first = (t % perEpoch) * batchSize
+      const order = shuffle ? random.split(`epoch ${epoch}`).shuffle(examples) : examples, batch = order.slice(first, first + batchSize)
+      const size = Math.ceil(batch.length / accumulate), pieces = Array.from({ length: Math.ceil(batch.length / size) }, (_, i) => batch.slice(i * size, (i + 1) * size))
+      const tokens = batch.reduce((n, e) => n + scored(e), 0), dropout = random.split(`step ${t}`)
+      const { grads, ...metrics } = gradients(state.models.policy, config, pieces, tokens, loss, dropout)
+      assertFinite('loss', t + 1, metrics.loss)
+      const learning_rate = schedule(t), grad_norm = applyGradients(state, 'policy', (p, s) => optimiser.update(grads, s, p, learning_rate), grads)
+      const num_tokens = (state.more as { num_tokens: number }).num_tokens + batch.reduce((n, e) => n + e.ids.length, 0)
+      state.more = { num_tokens }
+      state.step = t + 1
+      yield { step: t + 1, ...metrics, grad_norm, learning_rate, num_tokens, epoch: (t + 1) / perEpoch }
+    }
+  })
+}
+
+type Totals = Pick<SftMetrics, 'loss' | 'entropy' | 'mean_token_accuracy'>
+
+/** Summed over the pieces of a batch: gradients of Σ loss / tokens, and the means over tokens of what is reported. */
+function gradients(params: Params, config: ModelConfig, pieces: readonly (readonly Example[])[], tokens: number, tokenLoss: TokenLoss, random: Random): Totals & { grads: Params } {
+  let grads: Params | undefined
+  const sums = [0, 0, 0]
+  for (const piece of pieces) {
+    const { tokens: ids, mask, responseMask } = padExamples(piece)
+    const { value, grads: more, aux } = valueAndGrads(weights => {
+      const { logits, targets } = scoredLogits(weights, config, ids, { mask, responseMask, random })
+      const hits = tf.equal(tf.argMax(logits, 1), tf.tensor1d(targets, 'int32'))
+      return { loss: tf.div(tf.sum(tokenLoss(logits, targets)), tokens), aux: { entropy: tf.sum(entropies(logits)), hits: tf.sum(tf.cast(hits, 'float32')) } }
+    }, params);
+    [value, aux.entropy, aux.hits].forEach((scalar, i) => { sums[i] += scalar.dataSync()[0] / (i ? tokens : 1) })
+    tf.dispose([value, aux.entropy, aux.hits])
+    grads = grads ? addInto(grads, more) : more
+  }
+  const [loss, entropy, mean_token_accuracy] = sums
+  return { loss, entropy, mean_token_accuracy, grads: grads! }
+}
+
+function addInto(sum: Params, more: Params): Params {
+  const out = Object.fromEntries(Object.keys(sum).map((name): [string, tfjs.Tensor] => [name, tf.add(sum[name], more[name])]))
+  tf.dispose([sum, more] as tfjs.TensorContainer)
+  return out
+}
+
+function check({ examples, steps = 1 }: SftOptions, batchSize: number, accumulate: number): void {
+  if (examples.length === 0) throw new Error('sft: no examples')
+  for (const [name, value] of Object.entries({ steps, batchSize, accumulate })) {
+    if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`${name}: expected a positive integer, got ${value}`)
+  }
+  examples.forEach((e, i) => {
+    if (!(Number.isSafeInteger(e.promptLength) && e.promptLength >= 0 && scored(e) > 0)) throw new Error(`sft: example ${i} has ${e.ids.length} tokens and a prompt of ${e.promptLength}: nothing to learn`)
+  })
+}
