@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after } from 'mocha'
@@ -24,19 +24,17 @@ export function ended(command: string, args: readonly string[], env: Readonly<Re
   })
 }
 
-/** npm run labs -- … */
-export const labs = (args: readonly string[], env?: Readonly<Record<string, string>>) => ended(process.execPath, [path.join(root, 'tools/labs/labs.mjs'), ...args], env)
+/** npm run labs -- … without setting up again, which npm test has done. */
+export const labsCommand = (args: readonly string[]) => [path.join(root, 'tools/labs/labs.mjs'), '--no-setup', ...args]
+export const labs = (args: readonly string[], env?: Readonly<Record<string, string>>) => ended(process.execPath, labsCommand(args), env)
 
 /** Runs labs and reads what came of each. */
 export async function records(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended & { labs: LabRecord[] }> {
-  const summary = path.join(scratch(), 'summary.json'), run = await labs([...args, '--summary', summary], env)
-  try {
-    const { labs, passed, failed } = JSON.parse(readFileSync(summary, 'utf8')) as { labs: LabRecord[]; passed: number; failed: number }
-    if (passed !== labs.filter(l => l.passed).length || passed + failed !== labs.length) throw new Error(`the summary counts wrongly: ${passed} + ${failed} of ${labs.length}`)
-    return { ...run, labs }
-  } catch (error) {
-    throw new Error(`${String(error)}\n${run.out}`)
-  }
+  const file = path.join(scratch(), 'summary.json'), run = await labs([...args, '--summary', file], env)
+  if (!existsSync(file)) throw new Error(`labs ${args.join(' ')} wrote no summary:\n${run.out}`)
+  const summary = JSON.parse(readFileSync(file, 'utf8')) as { labs: LabRecord[]; passed: number; failed: number }
+  if (summary.passed !== summary.labs.filter(l => l.passed).length || summary.passed + summary.failed !== summary.labs.length) throw new Error(`the summary counts wrongly:\n${run.out}`)
+  return { ...run, labs: summary.labs }
 }
 
 const folders: string[] = []

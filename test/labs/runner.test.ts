@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { ended, labs, records, root, scratch, venv } from './run'
+import { ended, labs, labsCommand, records, root, scratch, venv } from './run'
 
 const program = (name: string) => path.join(venv, 'bin', name)
 
@@ -30,7 +30,7 @@ describe('labs: the runner', function () {
 
   for (const signal of ['SIGINT', 'SIGKILL'] as const) {
     it(`leaves no kernel behind on ${signal}`, async () => {
-      const run = spawn(process.execPath, [path.join(root, 'tools/labs/labs.mjs'), 'run', '--form', 'student', path.join(root, 'test/canaries/waits.ts')], { stdio: ['ignore', 'ignore', 'pipe'] })
+      const run = spawn(process.execPath, labsCommand(['run', '--form', 'student', path.join(root, 'test/canaries/waits.ts')]), { stdio: ['ignore', 'ignore', 'pipe'] })
       await once(run.stderr, 'data')                  // the first cell has begun: runner, worker and kernel are there
       const started = below(run.pid!)
       expect(started.length).at.least(3)
