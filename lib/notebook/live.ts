@@ -21,7 +21,8 @@ export function live<T>(figure: (records: readonly T[]) => Figure, { everyMs = 7
   const draw = async (final: boolean) => {
     if (!records.length || (!final && !inNotebook())) return
     const start = performance.now(), now = figure(records)
-    await showFigure(now, alt, { id, update: shown })
+    // JupyterLab draws an interactive chart once and then leaves it: it comes last
+    await showFigure(now, alt, { id, update: shown, still: !final })
     shown = true
     due = performance.now() + Math.max(everyMs, 4 * (performance.now() - start))
   }

@@ -3,16 +3,13 @@ import type { Figure } from '../plot/figure'
 import { heatmapCanvas, type HeatmapCanvas } from './canvas'
 import { plotlyText } from './escape'
 import { indexedPng } from './png'
-import { bBox, clientRect } from './svg-layout'
-
-/** Pixels of a static picture's edge for each pixel of the chart. */
-const SCALE = 2
-
-/** Bytes above which a picture is drawn at the chart's own size: a notebook holds it as text, a third longer. */
-const LARGEST = 36_000
+import { bBox, clientRect, pathLength, pointAt } from './svg-layout'
 
 type Draw = (figure: Figure, width: number, height: number) => Promise<string>
 let drawing: Promise<Draw> | undefined
+
+/** The types of traces that the cartesian bundle of plotly.js draws; it would draw others as lines. */
+const drawable = new Set(['scatter', 'bar', 'box', 'violin', 'histogram', 'heatmap', 'contour', 'histogram2d', 'histogram2dcontour', 'pie', 'image', 'scatterternary'])
 
 /** plotly.js in jsdom, with the measurements that a page without layout cannot make; loaded on first use. */
 function plotlyInJsdom(): Draw {
@@ -30,6 +27,8 @@ function plotlyInJsdom(): Draw {
   Object.assign(window.SVGElement.prototype, {
     getBBox(this: Element) { return bBox(this) },
     getComputedTextLength(this: Element) { return bBox(this).width },
+    getTotalLength(this: Element) { return pathLength(this) },
+    getPointAtLength(this: Element, length: number) { return pointAt(this, length) },
   })
   window.Element.prototype.getBoundingClientRect = function () { return clientRect(this) as DOMRect }
   window.eval(readFileSync(require.resolve('plotly.js-cartesian-dist-min'), 'utf8'))
@@ -44,7 +43,7 @@ function plotlyInJsdom(): Draw {
 
 /**
  * A figure as JSON-able data: typed arrays as arrays, six digits, texts literal for Plotly.
- * Throws RangeError naming trace and place when a number is NaN or infinite; null is the way to leave a gap.
+ * Throws RangeError naming trace and place when a number is NaN or infinite (null leaves a gap), TypeError when a trace has no static picture.
  */
 export function plainFigure(figure: Figure): Figure {
   const plain = (value: unknown, path: string): unknown => {
@@ -61,28 +60,28 @@ export function plainFigure(figure: Figure): Figure {
     }
     return value
   }
+  for (const { type = 'scatter' } of figure.data) {
+    if (!drawable.has(String(type))) throw new TypeError(`figure: a trace of type '${String(type)}' has no static picture; expected one of ${[...drawable].join(', ')}`)
+  }
   const data = figure.data.map((trace, i) => plain(trace, typeof trace.name === 'string' ? `trace '${trace.name}'` : `trace ${i}`)) as Figure['data']
   return { data, layout: plain(figure.layout ?? {}, 'layout') as Figure['layout'] }
 }
 
 /** A plain figure as an SVG picture of `width` × `height` pixels. */
-export async function toSVG(figure: Figure, width = 700, height = 400): Promise<string> {
+export async function toSVG(figure: Figure, width = 640, height = 400): Promise<string> {
   drawing ??= Promise.resolve().then(plotlyInJsdom)
   return (await drawing)(figure, width, height)
 }
 
-/** A plain figure as a PNG picture, drawn with the fonts that the package brings. */
-export async function toPNG(figure: Figure, width = 700, height = 400): Promise<Buffer> {
+/**
+ * A plain figure as a PNG picture, drawn with the fonts that the package brings.
+ * One pixel a unit: JupyterLab shows the picture at its own size until the pointer is over it, and would cut a larger one.
+ */
+export async function toPNG(figure: Figure, width = 640, height = 400): Promise<Buffer> {
   const { Resvg } = require('@resvg/resvg-js') as typeof import('@resvg/resvg-js')
   const font = (name: string) => require.resolve(`dejavu-fonts-ttf/ttf/${name}.ttf`)
-  const svg = await toSVG(figure, width, height)
-  const draw = (scale: number) => {
-    const picture = new Resvg(svg, {
-      fitTo: { mode: 'zoom', value: scale },
-      font: { loadSystemFonts: false, fontFiles: [font('DejaVuSans'), font('DejaVuSans-Bold')], defaultFontFamily: 'DejaVu Sans' },
-    }).render()
-    return indexedPng(picture.pixels, picture.width, picture.height) ?? picture.asPng()
-  }
-  const sharp = draw(SCALE)
-  return sharp.length <= LARGEST ? sharp : draw(1)
+  const picture = new Resvg(await toSVG(figure, width, height), {
+    font: { loadSystemFonts: false, fontFiles: [font('DejaVuSans'), font('DejaVuSans-Bold')], defaultFontFamily: 'DejaVu Sans' },
+  }).render()
+  return indexedPng(picture.pixels, picture.width, picture.height) ?? picture.asPng()
 }

@@ -33,7 +33,7 @@ export function reveal(id: string, actual: string): void {
   if (!asked) throw new Error(`reveal ${id}: no such prediction; run the cell with predict('${id}', …) first`)
   const is = chosen(id, asked.options, actual), result = `${is} (${asked.options[is.charCodeAt(0) - 65]})`
   session.predictions.set(id, { ...asked, actual: is })
-  if (asked.answer === undefined) verdict('unsolved', `${asked.question} It is ${result}. You made no prediction.`)
-  else if (asked.answer === is) verdict('solved', `${asked.question} It is ${result}, as you predicted.`)
-  else verdict('wrong', `${asked.question} It is ${result}; you predicted ${asked.answer}. What did you overlook?`)
+  if (asked.answer === undefined) verdict('unsolved', `It is ${result}. You made no prediction.`)
+  else if (asked.answer === is) verdict('solved', `It is ${result}, as you predicted.`)
+  else verdict('wrong', `It is ${result}; you predicted ${asked.answer}. What did you overlook?`)
 }

@@ -7,7 +7,8 @@ import { frameBundle, tableBundle, type FrameLike, type Row, type TableOptions }
 /** `alt` says in words what a figure shows, for readers who do not see it. */
 export interface ShowOptions extends TableOptions { readonly alt?: string }
 
-const WIDTH = 700
+/** The width of a static picture, which fits beside JupyterLab's file browser. */
+const WIDTH = 640
 
 const text = (title: unknown): string => typeof title === 'string' ? title : (title as { text?: string } | undefined)?.text ?? ''
 
@@ -19,18 +20,18 @@ export function describeFigure({ data, layout = {} }: Figure): string {
   return visible(`Figure: ${parts.filter(Boolean).join('; ')}`).replaceAll('<br>', ' ')
 }
 
-/** Publishes a figure: interactive where the front end runs Plotly, a picture everywhere else. */
-export async function showFigure(figure: Figure, alt = describeFigure(figure), options: DisplayOptions = {}): Promise<void> {
+/** Publishes a figure: interactive where the front end runs Plotly, a picture everywhere else; with `still`, as a picture only. */
+export async function showFigure(figure: Figure, alt = describeFigure(figure), { still = false, ...options }: DisplayOptions & { still?: boolean } = {}): Promise<void> {
   const plain = plainFigure({ ...figure, layout: { ...baseLayout, ...figure.layout } })
   if (!inNotebook()) return display({ 'text/plain': alt })
   const { width = WIDTH, height = 400 } = plain.layout as { width?: number; height?: number }
   const png = await toPNG(plain, width, height)
   const data: Bundle = {
-    'application/vnd.plotly.v1+json': { ...plain, config: { responsive: true, displaylogo: false } },
+    ...(!still && { 'application/vnd.plotly.v1+json': { ...plain, config: { responsive: true, displaylogo: false } } }),
     'image/png': png.toString('base64'),
     'text/plain': visible(alt),
   }
-  display(data, { ...options, metadata: { 'image/png': { width, height, alt: visible(alt) }, ...options.metadata } })
+  display(data, { ...options, metadata: { ...options.metadata, 'image/png': { width, height, alt: visible(alt) } } })
 }
 
 const isFrame = (v: object): v is FrameLike => 'columns' in v && 'index' in v && 'values' in v

@@ -81,3 +81,39 @@ export const bBox = (element: Element) => rectangle(localBox(element))
 
 /** What getBoundingClientRect returns, as far as plotly.js compares such boxes: with the element's own transform. */
 export const clientRect = (element: Element) => rectangle(outerBox(element))
+
+/** A path's corners; curves count as the straight lines between their ends. */
+function corners(path: Element): [number, number][] {
+  let x = 0, y = 0, startX = 0, startY = 0
+  return [...(path.getAttribute('d') ?? '').matchAll(/([a-z])([^a-z]*)/gi)].flatMap(([, command, list]): [number, number][] => {
+    const n = (list.match(/-?[\d.]+(?:e[-+]?\d+)?/gi) ?? []).map(Number), relative = command === command.toLowerCase(), kind = command.toUpperCase()
+    if (kind === 'Z') return [[x, y] = [startX, startY]]
+    const size = { H: 1, V: 1, C: 6, S: 4, Q: 4, A: 7 }[kind] ?? 2, ends: [number, number][] = []
+    for (let i = 0; i + size <= n.length; i += size) {
+      const dx = kind === 'V' ? undefined : kind === 'H' ? n[i] : n[i + size - 2], dy = kind === 'H' ? undefined : n[i + size - 1]
+      x = dx === undefined ? x : relative ? x + dx : dx
+      y = dy === undefined ? y : relative ? y + dy : dy
+      if (kind === 'M' && i === 0) [startX, startY] = [x, y]
+      ends.push([x, y])
+    }
+    return ends
+  })
+}
+
+/** What getTotalLength returns. */
+export function pathLength(path: Element): number {
+  return corners(path).reduce((sum, [x, y], i, all) => i ? sum + Math.hypot(x - all[i - 1][0], y - all[i - 1][1]) : 0, 0)
+}
+
+/** What getPointAtLength returns. */
+export function pointAt(path: Element, length: number): { x: number; y: number } {
+  const all = corners(path)
+  let left = Math.max(0, length)
+  for (let i = 1; i < all.length; i++) {
+    const [x0, y0] = all[i - 1], [x1, y1] = all[i], step = Math.hypot(x1 - x0, y1 - y0)
+    if (left <= step && step > 0) return { x: x0 + (x1 - x0) * left / step, y: y0 + (y1 - y0) * left / step }
+    left -= step
+  }
+  const [x, y] = all.at(-1) ?? [0, 0]
+  return { x, y }
+}

@@ -24,8 +24,7 @@ function decimals(values: readonly number[]): number {
 function numberText(value: number, digits: number): string {
   if (!Number.isFinite(value)) return String(value)
   const tiny = value !== 0 && Math.abs(value) < 0.5 * 10 ** -digits
-  const text = !tiny ? (value || 0).toFixed(digits) : Math.abs(value) >= 1e-3 ? String(Number(value.toPrecision(2))) : value.toExponential(1)
-  return text.replace(/^-/, '−')
+  return !tiny ? (value || 0).toFixed(digits) : Math.abs(value) >= 1e-3 ? String(Number(value.toPrecision(2))) : value.toExponential(1)
 }
 
 function column(name: string, values: readonly unknown[], digits?: number): Column {

@@ -21,7 +21,7 @@ export function bars(o: { title: string; x: Axis; y: Axis; categories: readonly 
       ...(o.text && { text: Array.from(b.y, v => v === null ? '' : o.text!(v)), textposition: 'outside', cliponaxis: false }),
     }
   })
-  const wide = o.categories.reduce((pixels, c) => pixels + 8.5 * (c.length + 2), 0) > 560
+  const wide = o.categories.reduce((pixels, c) => pixels + 8.5 * (c.length + 2), 0) > 500
   const figured = figure({ ...o, data })
   return { ...figured, layout: { ...figured.layout, barmode: 'group', showlegend: o.bars.length > 1, xaxis: { ...(figured.layout!.xaxis as object), type: 'category', tickangle: wide ? -30 : 0 } } }
 }

@@ -13,7 +13,7 @@ export function calibration(o: { title: string; curves: readonly CalibrationCurv
     if (bins.length === 0) throw new RangeError(`calibration: '${name}' has no bin`)
     const { colour, dash, marker } = seriesStyle(i)
     return {
-      type: 'scatter', mode: 'lines+markers', name, x: bins.map(b => 100 * b.predicted), y: bins.map(b => 100 * b.observed), customdata: bins.map(b => b.count),
+      type: 'scatter', mode: 'lines+markers', name, cliponaxis: false, x: bins.map(b => 100 * b.predicted), y: bins.map(b => 100 * b.observed), customdata: bins.map(b => b.count),
       error_y: { type: 'data', symmetric: false, array: bins.map(b => 100 * (b.high - b.observed)), arrayminus: bins.map(b => 100 * (b.observed - b.low)), color: colour, thickness: 1, width: 3 },
       line: { color: colour, dash, width: 1.5 }, marker: { symbol: marker, size: 8, color: colour }, hovertemplate: 'forecast %{x:.0f}%, happened %{y:.0f}% of %{customdata}<extra>%{fullData.name}</extra>',
     }

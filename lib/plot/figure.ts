@@ -41,7 +41,7 @@ export const baseLayout: Readonly<Record<string, unknown>> = {
 }
 
 /** `text` broken with <br> into lines of at most `width` characters, at blanks. */
-export function wrap(text: string, width = 62): string {
+export function wrap(text: string, width = 56): string {
   const lines: string[] = []
   for (const word of text.split(/\s+/)) {
     const last = lines.at(-1)
@@ -59,7 +59,7 @@ export function axis({ label, unit = '', range, log = false }: Axis): Record<str
 /** Rows of a legend above a chart of the usual width, at 8.5 pixels a character and 50 a key. */
 function legendRows(data: readonly Trace[]): number {
   const keys = data.filter(t => t.showlegend !== false && typeof t.name === 'string').map(t => 50 + 8.5 * (t.name as string).length)
-  return keys.length < 2 ? 1 : Math.ceil(keys.reduce((a, b) => a + b, 0) / 560)
+  return keys.length < 2 ? 0 : Math.ceil(keys.reduce((a, b) => a + b, 0) / 500)
 }
 
 /**
@@ -76,7 +76,7 @@ export function figure(o: { title: string; x: Axis; y: Axis; data: readonly Trac
       ...baseLayout,
       // plotly sets the first of several lines an em higher
       title: { text: title, x: 0, xref: 'paper', xanchor: 'left', y: 1, yref: 'container', yanchor: 'top', pad: { t: lines > 1 ? 30 : 14 }, font: { size: 16 } },
-      margin: { l: 70, r: 30, t: 30 + 21 * lines + 24 * legendRows(o.data), b: 60 },
+      margin: { l: 70, r: 30, t: 36 + 21 * lines + 26 * legendRows(o.data), b: 60 },
       xaxis: axis(o.x), yaxis: axis(o.y), ...o.layout,
     },
   }

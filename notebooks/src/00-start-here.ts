@@ -9,8 +9,9 @@
 
 // %%
 import {
-  tf, announceBackend, showVolatile, labSeed, Random, gatherLogps, pearson,
-  show, bars, lines, progress, predict, reveal, claim, todo, check, score,
+  tf, Random, gatherLogps, maskedMean, maskedSum, pearson,
+  announceBackend, showVolatile, labSeed, show, bars, lines,
+  progress, predict, reveal, claim, todo, check, score,
 } from 'rlhf-labs'
 
 // %% [markdown]
@@ -37,7 +38,8 @@ for (let i = 0; i < 5; i++) {
   product.dispose()
 }
 square.dispose()
-showVolatile(`512 × 512 product: ${Math.min(...times).toFixed(1)} ms`, '512 × 512 product: <n> ms')
+const best = Math.min(...times).toFixed(1)
+showVolatile(`512 × 512 product: ${best} ms`, '512 × 512 product: <n> ms')
 
 // %% [markdown]
 // ## Tensors in five cells
@@ -58,7 +60,8 @@ console.log(tf.add(x, [10, 20, 30]).arraySync())
 // **Three.** Reductions sum along an axis. Axis 0 runs down the rows, axis 1 (here also −1, the last) along the columns. Language models put the words of the vocabulary on the last axis, so −1 is the one you will see most.
 
 // %% promises=["text"]
-console.log('down the rows', tf.sum(x, 0).arraySync(), '  along each row', tf.sum(x, -1).arraySync())
+console.log('down the rows', tf.sum(x, 0).arraySync())
+console.log('along each row', tf.sum(x, -1).arraySync())
 
 // %% [markdown]
 // **Four.** Tensors are not collected as ordinary objects are: what you make, you must dispose of. `tf.tidy` disposes of everything made inside it except what it returns. A count that grows with every step is a leak.
@@ -66,7 +69,8 @@ console.log('down the rows', tf.sum(x, 0).arraySync(), '  along each row', tf.su
 // %% promises=["text"]
 const before = tf.memory().numTensors
 const [norm] = tf.tidy(() => tf.sqrt(tf.sum(tf.square(x))).dataSync())
-console.log('norm', norm.toFixed(4), '  tensors left behind', tf.memory().numTensors - before)
+console.log('norm', norm.toFixed(4))
+console.log('tensors left behind', tf.memory().numTensors - before)
 
 // %% [markdown]
 // **Five.** Gradients. `tf.grad` takes a function that ends in one number and gives back the function that computes its slope. The slope of x² at 3 is 6.
@@ -78,14 +82,15 @@ console.log('slope of x² at 3:', slope(tf.scalar(3)).arraySync())
 // %% [markdown]
 // ## Predict first
 //
-// Every lab asks for a prediction before its experiment. You remember what surprised you, so commit yourself: put `'A'`, `'B'` or `'C'` as the last argument and run the cell again. Nobody sees it but you.
+// Every lab asks for a prediction before its experiment. You remember what surprised you, so commit yourself: put `'A'`, `'B'` or `'C'` in the place of `undefined` and run the cell again. Nobody sees it but you.
 
 // %% promises=["text"]
-predict('0.length', 'Answer 2 is answer 1 with more words added at its end. Which has the higher summed log-probability?', [
-  'answer 1, the short one, always',
-  'answer 2, the long one, always',
-  'it depends on which words are added',
-])
+predict('0.length',
+  'Answer 2 is answer 1 with words added. Which has the higher log-probability?', [
+    'answer 1, the short one, always',
+    'answer 2, the long one, always',
+    'it depends on which words are added',
+  ], undefined)
 
 // %% [markdown]
 // ## A toy by hand: from scores to log-probabilities
@@ -96,8 +101,11 @@ predict('0.length', 'Answer 2 is answer 1 with more words added at its end. Whic
 const logits = [2, 1, 0]
 const total = logits.map(Math.exp).reduce((a, b) => a + b)
 await show(logits.map((z, i) => ({
-  word: ['refund', 'wait', 'sorry'][i], logit: z, 'e^logit': Math.exp(z),
-  probability: Math.exp(z) / total, 'log-probability': Math.log(Math.exp(z) / total),
+  word: ['refund', 'wait', 'sorry'][i],
+  logit: z,
+  'e^logit': Math.exp(z),
+  probability: Math.exp(z) / total,
+  'log-probability': Math.log(Math.exp(z) / total),
 })), { digits: 3 })
 
 // %% [markdown]
@@ -106,9 +114,12 @@ await show(logits.map((z, i) => ({
 // There is one trap: e¹⁰⁰⁰ is too large for a computer, and ∞ / ∞ is not a number.
 
 // %% promises=["text"]
-const naiveLogSoftmax = (z: number[]) => z.map(v => Math.log(Math.exp(v) / z.map(Math.exp).reduce((a, b) => a + b)))
-console.log('logits 2, 1, 0:        ', naiveLogSoftmax([2, 1, 0]).map(v => v.toFixed(3)).join(', '))
-console.log('logits 1002, 1001, 1000:', naiveLogSoftmax([1002, 1001, 1000]).join(', '))
+function naiveLogSoftmax(z: number[]): number[] {
+  const powers = z.map(Math.exp), total = powers.reduce((a, b) => a + b)
+  return powers.map(p => Math.log(p / total))
+}
+console.log('logits 2, 1, 0:         ', naiveLogSoftmax([2, 1, 0]).map(v => v.toFixed(3)))
+console.log('logits 1002, 1001, 1000:', naiveLogSoftmax([1002, 1001, 1000]))
 
 // %% [markdown]
 // Both rows should be the same, for only differences between logits matter: add 1000 to each, and the factor e¹⁰⁰⁰ cancels. That is also the cure. Subtract the largest logit first; then the largest power is e⁰ = 1.
@@ -126,46 +137,63 @@ function logSoftmax(z: number[]): number[] {
 }
 
 // %% promises=["text"]
-const byTensor = (z: number[]) => tf.tidy(() => Array.from(tf.logSoftmax(tf.tensor1d(z)).dataSync()))
-const safeLogSoftmax = check('0.1', logSoftmax, byTensor, [[[2, 1, 0]], [[1002, 1001, 1000]], [[-5]], [[0, -2000]]], {
-  hint: 'Compute m = Math.max(...z) first and use v − m wherever z stands in an exponent.',
+function byTensor(z: number[]): number[] {
+  return tf.tidy(() => Array.from(tf.logSoftmax(tf.tensor1d(z)).dataSync()))
+}
+const cases: [number[]][] = [[[2, 1, 0]], [[1002, 1001, 1000]], [[-5]], [[0, -2000]]]
+const safeLogSoftmax = check('0.1', logSoftmax, byTensor, cases, {
+  hint: 'Compute m = Math.max(...z) first, and raise e to v − m, never to v.',
 })
 
 // %% [markdown]
 // The reference that checks you is `tf.logSoftmax`, the library's own. By hand, by loop, by library: all three agree.
 
 // %% promises=["text"]
-const [hand, loop, library] = [naiveLogSoftmax([2, 1, 0]), safeLogSoftmax([2, 1, 0]), byTensor([2, 1, 0])]
-const apart = Math.max(...library.map((v, i) => Math.max(Math.abs(v - hand[i]), Math.abs(v - loop[i]))))
-claim('hand, loop and library give the same log-probabilities', apart < 1e-6, { 'largest difference below 1e-6': apart < 1e-6, 'first value': library[0] })
+const hand = naiveLogSoftmax([2, 1, 0]), loop = safeLogSoftmax([2, 1, 0])
+const library = byTensor([2, 1, 0])
+const far = (a: number, b: number) => Math.abs(a - b) > 1e-6
+const apart = library.filter((v, i) => far(v, hand[i]) || far(v, loop[i])).length
+claim('by hand, by loop and by library agree to 1e-6', apart === 0, {
+  'values compared': library.length, 'the first': library[0],
+})
 
 // %% [markdown]
 // ## A language model that you can see through
 //
-// Our model has read ten replies of a parcel company's support desk. It counts which word follows which; the log of the count is its logit. (0.1 is added to each count, so that no word is impossible.) `<end>` stands after the last word.
+// Our model has read ten replies of a parcel company's support desk. It counts which word follows which; the log of the count is its logit. (0.01 is added to each count, so that no word is impossible.) A special token, `<end>`, stands before the first word and after the last.
 
 // %%
 const replies = [
-  'we are sorry your parcel is late', 'your parcel is late so we will refund you today',
-  'we will refund you today', 'we will send your parcel today', 'please wait one more day',
-  'we will refund the full price', 'your parcel is on its way', 'please send us the order number',
+  'we are sorry your parcel is late', 'we will refund you today',
+  'your parcel is late so we will refund you today', 'please wait one more day',
+  'we will send your parcel today', 'we will refund the full price',
+  'your parcel is on its way', 'please send us the order number',
   'we are sorry for the delay', 'we will check the order and write to you today',
 ]
-const words = ['<start>', '<end>', ...new Set(replies.flatMap(r => r.split(' ')))]
-const encode = (text: string) => ['<start>', ...text.split(' '), '<end>'].map(w => words.indexOf(w))
-const counts = words.map(() => words.map(() => 0.1))
-for (const reply of replies) {
-  const ids = encode(reply)
+const words = ['<end>', ...new Set(replies.join(' ').split(' '))]
+const encode = (text: string) => [0, ...text.split(' ').map(w => words.indexOf(w)), 0]
+
+// %%
+const counts = words.map(() => words.map(() => 0.01))
+for (const ids of replies.map(encode)) {
   for (let t = 1; t < ids.length; t++) counts[ids[t - 1]][ids[t]]++
 }
-const table = tf.tensor2d(counts.map(row => row.map(Math.log)))      // [vocabulary, vocabulary]
+const logitsAfter = (id: number) => counts[id].map(Math.log)
+const table = tf.tensor2d(words.map((_, id) => logitsAfter(id)))   // [vocabulary, vocabulary]
+
+// %% [markdown]
+// What does it expect after "will"? Five of its words:
 
 // %% promises=["table"]
-await show(['refund', 'send', 'wait', 'check', 'parcel'].map(next => {
-  const logit = Math.log(counts[words.indexOf('will')][words.indexOf(next)])
-  const row = safeLogSoftmax(counts[words.indexOf('will')].map(Math.log))
-  return { 'after "will"': next, logit, 'log-probability': row[words.indexOf(next)], probability: Math.exp(row[words.indexOf(next)]) }
-}), { caption: `5 of ${words.length} words that may follow "will"`, digits: 3 })
+const afterWill = logitsAfter(words.indexOf('will')), logpsAfterWill = safeLogSoftmax(afterWill)
+const rowsOfWill = ['refund', 'send', 'check', 'wait', 'parcel'].map(word => {
+  const id = words.indexOf(word)
+  return {
+    'after "will"': word, 'logit': afterWill[id],
+    'log-probability': logpsAfterWill[id], 'probability': Math.exp(logpsAfterWill[id]),
+  }
+})
+await show(rowsOfWill, { digits: 3 })
 
 // %% [markdown]
 // ## Gathering token log-probabilities
@@ -185,24 +213,27 @@ function tokenLogps(rows: number[][], tokens: number[]): number[] {
 }
 
 // %% promises=["text"]
-const byLibrary = (rows: number[][], tokens: number[]) => tf.tidy(() => {
-  const scores = tf.tensor2d(rows.slice(0, tokens.length - 1))
-  return Array.from(gatherLogps(scores, tokens.slice(1)).dataSync())
-})
-const halves = [-0.6931472, -0.6931472], skewed = [-0.1053605, -2.3025851]
-const gather = check('0.2', tokenLogps, byLibrary, [[[halves, skewed, halves], [0, 0, 1]], [[skewed, skewed, skewed], [1, 1, 0]]], {
-  hint: 'The first answer is rows[0][tokens[1]], the second rows[1][tokens[2]].', tolerance: 1e-4,
-})
+function byLibrary(rows: number[][], tokens: number[]): number[] {
+  const scored = rows.slice(0, tokens.length - 1)
+  return tf.tidy(() => Array.from(gatherLogps(tf.tensor2d(scored), tokens.slice(1)).dataSync()))
+}
+const even = [Math.log(0.5), Math.log(0.5)], skewed = [Math.log(0.9), Math.log(0.1)]
+const gather = check('0.2', tokenLogps, byLibrary, [
+  [[even, skewed, even], [0, 0, 1]], [[skewed, even, skewed], [1, 1, 0]],
+], { hint: 'The first answer is rows[0][tokens[1]], the second rows[1][tokens[2]].' })
 
 // %% [markdown]
 // The library's function is `gatherLogps(logits, tokens)`. It takes logits as they come from a model, one row for each token to be scored. Your loop and the library agree on a real reply:
 
 // %% promises=["text"]
-const reply = encode('we will refund you today'), wordsOfReply = reply.slice(1).map(i => words[i])
-const byLoop = gather(reply.map(i => safeLogSoftmax(counts[i].map(Math.log))), reply)
-const logps = tf.tidy(() => Array.from(gatherLogps(tf.gather(table, reply.slice(0, -1)), reply.slice(1)).dataSync()))
-const gap = Math.max(...logps.map((v, t) => Math.abs(v - byLoop[t])))
-claim('your loop and gatherLogps agree on every token', gap < 1e-5, { tokens: logps.length, 'sum of log-probabilities': logps.reduce((a, b) => a + b) })
+const reply = encode('we will refund you today'), nextWords = reply.slice(1).map(i => words[i])
+const byLoop = gather(reply.map(id => safeLogSoftmax(logitsAfter(id))), reply)
+const scoreTokens = (ids: number[]) => tf.tidy(() =>
+  Array.from(gatherLogps(tf.gather(table, ids.slice(0, -1)), ids.slice(1)).dataSync()))
+const logps = scoreTokens(reply)
+claim('your loop and gatherLogps agree on every token',
+  logps.every((v, t) => Math.abs(v - byLoop[t]) < 1e-5),
+  { tokens: logps.length, 'log-probability of the reply': logps.reduce((a, b) => a + b) })
 
 // %% [markdown]
 // ## A first plot
@@ -210,11 +241,14 @@ claim('your loop and gatherLogps agree on every token', gap < 1e-5, { tokens: lo
 // Move the pointer over the bars: the chart is interactive. Drag to zoom in, double-click to zoom out. Where scripts do not run, on a code host for example, you see a picture instead.
 
 // %% promises=["figure"]
-const worst = wordsOfReply[logps.indexOf(Math.min(...logps))]
+const worst = nextWords[logps.indexOf(Math.min(...logps))]
 await show(bars({
-  title: `"${worst}" is the word that surprises the model most`,
-  x: { label: 'next word' }, y: { label: 'log-probability', unit: 'nats' },
-  categories: wordsOfReply, bars: [{ name: 'we will refund you today', y: logps }], text: v => v.toFixed(2),
+  title: `"${worst}" surprises the model most`,
+  x: { label: 'next word' },
+  y: { label: 'log-probability', unit: 'nats' },
+  categories: nextWords,
+  bars: [{ name: 'we will refund you today', y: logps }],
+  text: v => v.toFixed(2),
 }))
 
 // %% [markdown]
@@ -228,7 +262,7 @@ await show(bars({
 // Return the sum and the mean of `values` over the places where `mask` is 1.
 
 // %%
-function maskedSumAndMean(values: number[], mask: number[]): { sum: number; mean: number } {
+function sumAndMean(values: number[], mask: number[]): { sum: number; mean: number } {
   // BEGIN SOLUTION
   const sum = values.reduce((s, v, i) => s + v * mask[i], 0)
   return { sum, mean: sum / mask.reduce((s, m) => s + m, 0) }
@@ -236,44 +270,49 @@ function maskedSumAndMean(values: number[], mask: number[]): { sum: number; mean
 }
 
 // %% promises=["text"]
-const maskedByTensor = (values: number[], mask: number[]) => tf.tidy(() => {
-  const m = tf.tensor1d(mask), sum = tf.sum(tf.mul(tf.tensor1d(values), m)), mean = tf.div(sum, tf.sum(m))
-  return { sum: sum.dataSync()[0], mean: mean.dataSync()[0] }
-})
-const masked = check('0.3', maskedSumAndMean, maskedByTensor, [[[-1, -2, -9], [1, 1, 0]], [[-3, -1, -1, -4], [0, 1, 1, 0]]], {
-  hint: 'Divide by the number of ones in the mask, not by the length of the list.',
-})
+function maskedByLibrary(values: number[], mask: number[]) {
+  return { sum: maskedSum(values, mask), mean: maskedMean(values, mask) }
+}
+const masked = check('0.3', sumAndMean, maskedByLibrary, [
+  [[-1, -2, -9], [1, 1, 0]], [[-3, -1, -1, -4], [0, 1, 1, 0]],
+], { hint: 'Divide by the number of ones in the mask, not by the length of the list.' })
 
 // %% [markdown]
 // ## Experiment: what does length do?
 //
-// The model can also write. Start at `<start>`, draw the next word with the model's probabilities, and repeat until `<end>`. We draw 300 replies, with a seed, so that you see the same ones on every run.
+// The model can also write. Begin at `<end>`, draw the next word with the model's probabilities, and go on until `<end>` comes again. We draw 300 replies, with a seed, so that you see the same ones on every run.
 
 // %%
 const random = Random.seed(labSeed()).split('replies')
 function write(): number[] {
   const ids = [0]
-  while (ids.at(-1) !== 1 && ids.length < 26) ids.push(random.weighted(counts[ids.at(-1)!]))
+  do ids.push(random.weighted(counts[ids.at(-1)!]))
+  while (ids.at(-1) !== 0)
   return ids
 }
 const samples: number[][] = []
 for await (const _ of progress(300, 'replies written')) samples.push(write())
 
+// %% [markdown]
+// Now score them. Each row is filled up to the longest reply; −9 stands where there is no token, and the mask keeps it out.
+
 // %% promises=["table"]
-const width = Math.max(...samples.map(s => s.length)) - 1
-const mask = samples.map(s => Array.from({ length: width }, (_, t) => t < s.length - 1 ? 1 : 0))
-const scored = samples.map((s, i) => {
-  const rows = tf.tidy(() => gatherLogps(tf.gather(table, s.slice(0, -1)), s.slice(1)).dataSync())
-  const padded = Array.from({ length: width }, (_, t) => rows[t] ?? -9)         // −9 stands where there is no token
-  return { text: s.slice(1).map(t => words[t]).join(' '), tokens: rows.length, padded, ...masked(padded, mask[i]) }
+const width = Math.max(...samples.map(ids => ids.length)) - 1
+const pad = (row: number[], filler: number) =>
+  Array.from({ length: width }, (_, t) => row[t] ?? filler)
+const scored = samples.map(ids => {
+  const logps = pad(scoreTokens(ids), -9), mask = pad(ids.slice(1).map(() => 1), 0)
+  const text = ids.slice(1, -1).map(id => words[id]).join(' ')
+  return { text, tokens: ids.length - 1, ...masked(logps, mask), logps, mask }
 })
-await show(scored.slice(0, 6).map(({ text, tokens, sum, mean }) => ({ text, tokens, sum, mean })), { caption: 'the first 6 of 300 replies', digits: 2 })
+const columns = ({ text, tokens, sum, mean }: typeof scored[number]) => ({ text, tokens, sum, mean })
+await show(scored.slice(0, 8).map(columns), { caption: 'the first 8 of 300 replies', digits: 2 })
 
 // %% [markdown]
-// Fluent here and there, and often wrong: it knows only which word follows which. Now the prediction. Take each reply, and look at the sum of its log-probabilities after one word, after two, and so on. Does it ever rise?
+// Fluent here and there, and often nonsense: it knows only which word follows which. Now the prediction. Take each reply, and look at the sum of its log-probabilities after one word, after two, and so on. Does it ever rise?
 
 // %% promises=["text"]
-const steps = scored.flatMap(s => s.padded.slice(0, s.tokens))
+const steps = scored.flatMap(({ logps, mask }) => logps.filter((_, t) => mask[t] === 1))
 const rises = steps.filter(logp => logp >= 0).length
 claim('adding a word always lowers the sum', rises === 0, { 'words added': steps.length, rises })
 reveal('0.length', rises === 0 ? 'A' : rises === steps.length ? 'B' : 'C')
@@ -282,24 +321,29 @@ reveal('0.length', rises === 0 ? 'A' : rises === steps.length ? 'B' : 'C')
 // No word has probability 1, so no log-probability reaches 0, and each new word takes something away. A *sum* therefore favours short replies, whatever they say. A *mean* per token does not have this bias. Here are both, averaged over replies of the same length.
 
 // %% promises=["figure"]
-const lengths = [...new Set(scored.map(s => s.tokens))].sort((a, b) => a - b).filter(n => scored.filter(s => s.tokens === n).length >= 5)
-const average = (n: number, of: 'sum' | 'mean') => {
-  const group = scored.filter(s => s.tokens === n)
-  return group.reduce((total, s) => total + s[of], 0) / group.length
-}
+const ofLength = (n: number) => scored.filter(s => s.tokens === n)
+const lengths = [...new Set(scored.map(s => s.tokens))].filter(n => ofLength(n).length >= 5)
+lengths.sort((a, b) => a - b)
+const average = (values: number[]) => values.reduce((a, b) => a + b) / values.length
+const sums = lengths.map(n => average(ofLength(n).map(s => s.sum)))
+const means = lengths.map(n => average(ofLength(n).map(s => s.mean)))
 await show(lines({
-  title: 'The sum falls with every token; the mean per token hardly changes',
-  x: { label: 'length of the reply', unit: 'tokens' }, y: { label: 'log-probability', unit: 'nats' },
+  title: 'Every token lowers the sum; the mean per token hardly changes',
+  x: { label: 'length of the reply', unit: 'tokens' },
+  y: { label: 'log-probability', unit: 'nats' },
   lines: [
-    { name: 'sum over the reply', x: lengths, y: lengths.map(n => average(n, 'sum')), points: true },
-    { name: 'mean per token', x: lengths, y: lengths.map(n => average(n, 'mean')), points: true },
+    { name: 'sum', x: lengths, y: sums, points: true },
+    { name: 'mean per token', x: lengths, y: means, points: true },
   ],
 }))
 
 // %% promises=["text"]
 const tokens = scored.map(s => s.tokens)
-const rSum = pearson(tokens, scored.map(s => s.sum)).statistic, rMean = pearson(tokens, scored.map(s => s.mean)).statistic
-claim('length explains the sum, not the mean', rSum < -0.8 && Math.abs(rMean) < 0.4, { 'correlation of length with the sum': rSum, 'with the mean': rMean })
+const withSum = pearson(tokens, scored.map(s => s.sum)).statistic
+const withMean = pearson(tokens, scored.map(s => s.mean)).statistic
+claim('length goes with the sum, and hardly with the mean', withSum < -0.6 && Math.abs(withMean) < 0.25, {
+  'correlation of length with the sum': withSum, 'with the mean': withMean,
+})
 
 // %% [markdown]
 // Neither is right or wrong. DPO sums, SimPO averages, and the difference decides how long a model's answers become. You will see it in labs 07 and 09.
@@ -320,13 +364,12 @@ function meanLogps(logps: number[][], mask: number[][]): number[] {
 }
 
 // %% promises=["text"]
-const meanByTensor = (logps: number[][], mask: number[][]) => tf.tidy(() => {
-  const m = tf.tensor2d(mask), sums = tf.sum(tf.mul(tf.tensor2d(logps), m), -1)
-  return Array.from(tf.div(sums, tf.sum(m, -1)).dataSync())
-})
-check('0.bug', meanLogps, meanByTensor, [[[[-1, -3, -9, -9], [-1, -1, -2, -4]], [[1, 1, 0, 0], [1, 1, 1, 1]]]], {
-  hint: 'How many tokens does the first reply have? What is its sum divided by?',
-})
+function meansByLibrary(logps: number[][], mask: number[][]): number[] {
+  return logps.map((row, i) => maskedMean(row, mask[i]))
+}
+check('0.bug', meanLogps, meansByLibrary, [
+  [[[-1, -3, -9, -9], [-1, -1, -2, -4]], [[1, 1, 0, 0], [1, 1, 1, 1]]],
+], { hint: 'How many tokens does the first reply have? What is its sum divided by?' })
 
 // %% [markdown]
 // ## What to inspect
@@ -334,18 +377,20 @@ check('0.bug', meanLogps, meanByTensor, [[[[-1, -3, -9, -9], [-1, -1, -2, -4]], 
 // Every lab ends with a table like this one. Keep it at hand: these are the first things to look at when a run goes wrong.
 
 // %% promises=["table"]
-await show([
-  { figure: 'backend and device', healthy: 'the ones you expect', sick: 'CPU on a machine with a GPU: npm run doctor' },
-  { figure: 'token log-probabilities', healthy: 'below 0', sick: 'positive: not normalised; NaN: overflow' },
-  { figure: 'e^log-probabilities of a row, summed', healthy: '1, within 1e-5', sick: 'anything else: softmax over the wrong axis' },
-  { figure: 'ones in a mask', healthy: 'the tokens of the reply', sick: 'the padded length: padding is counted' },
-  { figure: 'first scored token', healthy: 'the second token', sick: 'the first: shifted by one' },
-  { figure: 'tf.memory().numTensors', healthy: 'the same after every step', sick: 'grows: a tensor is never disposed of' },
-], { caption: 'What to inspect' })
+const inspect: [figure: string, healthy: string, sick: string][] = [
+  ['backend and device', 'the ones you expect', 'CPU on a machine with a GPU: npm run doctor'],
+  ['token log-probabilities', 'below 0', 'above 0: not normalised; NaN: overflow'],
+  ['probabilities of a row, summed', '1, within 1e-5', 'else: softmax over the wrong axis'],
+  ['ones in a mask', 'the tokens of the reply', 'the padded length: padding is counted'],
+  ['first token scored', 'the second of the reply', 'the first: shifted by one'],
+  ['tf.memory().numTensors', 'the same at every step', 'grows: something is never disposed of'],
+]
+await show(inspect.map(([figure, healthy, sick]) => ({ figure, healthy, sick })))
 
 // %% promises=["text"]
-const sums = tf.tidy(() => tf.sum(tf.softmax(table), -1).dataSync())
-claim('every row of the model sums to 1', sums.every(s => Math.abs(s - 1) < 1e-5), { rows: sums.length })
+const rowSums = tf.tidy(() => tf.sum(tf.softmax(table), -1).dataSync())
+const sound = rowSums.every(sum => Math.abs(sum - 1) < 1e-5)
+claim('every row of the model sums to 1, within 1e-5', sound, { rows: rowSums.length })
 
 // %% [markdown]
 // ## How a lab is laid out, and how you are scored

@@ -23,8 +23,8 @@ describe('notebook/show', () => {
     expect(JSON.stringify(message).length).to.be.below(60_000)
     const png = Buffer.from(message.data['image/png'] as string, 'base64')
     expect(png.subarray(1, 4).toString()).to.equal('PNG')
-    expect(size(png)).to.deep.equal([1400, 800])
-    expect(message.metadata['image/png']).to.include({ width: 700, height: 400, alt: message.data['text/plain'] })
+    expect(size(png)).to.deep.equal([640, 400])
+    expect(message.metadata['image/png']).to.include({ width: 640, height: 400, alt: message.data['text/plain'] })
     expect(message.data['text/plain']).to.equal('Figure: Gold falls while proxy rises; x: KL (nats); y: reward; series: proxy reward, gold reward')
     const plotly = message.data['application/vnd.plotly.v1+json'] as { data: { y: number[] }[] }
     expect(plotly.data[0].y.slice(0, 3)).to.deep.equal([0, 0.0199973, 0.0399787])
@@ -35,7 +35,7 @@ describe('notebook/show', () => {
     const [a, b] = await inKernel(async () => { await show(figure, { alt: 'two by two' }); await show(figure, { alt: 'two by two' }) })
     expect(a).to.deep.equal(b)
     expect(texts([a])).to.deep.equal(['two by two'])
-    expect(size(Buffer.from(a.data['image/png'] as string, 'base64'))).to.deep.equal([600, 400])
+    expect(size(Buffer.from(a.data['image/png'] as string, 'base64'))).to.deep.equal([300, 200])
   })
 
   it('draws text, lines and patterns into the static picture', async () => {
@@ -51,6 +51,19 @@ describe('notebook/show', () => {
     const at = [...svg.matchAll(/class="traces"[^>]*translate\(([-\d.]+),\s*([-\d.]+)\)/g)].map(m => Number(m[1]))
     expect(at).to.have.length(3)
     for (const x of at) expect(x).to.be.within(0, 600)
+  })
+
+  it('draws every type of trace that it accepts, and arrows', async () => {
+    const z = [[1, 2, 3], [2, 4, 2], [1, 2, 1]], xy = { x: [1, 2, 3], y: [1, 4, 2] }
+    const traces = [{ ...xy, mode: 'lines+text', text: ['a', 'b', 'c'] }, { ...xy, type: 'bar' }, { y: [1, 2, 3, 9], type: 'box' }, { y: [1, 2, 3, 9], type: 'violin' },
+      { x: [1, 2, 2, 3], type: 'histogram' }, { z, type: 'heatmap' }, { z, type: 'contour', contours: { showlabels: true } }, { ...xy, type: 'histogram2d' },
+      { ...xy, type: 'histogram2dcontour' }, { values: [1, 2], labels: ['a', 'b'], type: 'pie' }, { z: [[[255, 0, 0]]], type: 'image' }, { a: [1], b: [2], c: [3], type: 'scatterternary' }]
+    const blank = (await toPNG({ data: [] })).length
+    for (const trace of traces) {
+      const figure = { data: [trace], layout: { annotations: [{ x: 2, y: 2, text: 'here', ax: 20, ay: -30 }] } }
+      expect((await toPNG(plainFigure(figure))).length, trace.type ?? 'scatter').to.be.above(blank)
+    }
+    expect(() => plainFigure({ data: [{ type: 'sankey' }] })).to.throw(TypeError, "'sankey' has no static picture")
   })
 
   it('stops at NaN and infinity, naming trace and place', async () => {
@@ -83,7 +96,8 @@ describe('notebook/show', () => {
     expect(messages.length).to.be.within(2, 4)
     expect(messages.map(m => m.update)).to.deep.equal(messages.map((_, i) => i > 0))
     expect(new Set(messages.map(m => m.transient.display_id)).size).to.equal(1)
-    for (const m of messages) expect(m.data).to.include.keys('image/png', 'application/vnd.plotly.v1+json')
+    for (const m of messages) expect('application/vnd.plotly.v1+json' in m.data).to.equal(m === messages.at(-1))
+    for (const m of messages) expect(m.data).to.include.keys('image/png')
     const last = messages.at(-1)!.data['application/vnd.plotly.v1+json'] as { data: { x: number[] }[] }
     expect(last.data[0].x).to.have.length(4)
   })
