@@ -61,10 +61,8 @@ describe('kernel: cells', () => {
     expect(await run('const other: Shape = { side: 1 };\nother.side')).to.equal('1')
     expect(await fails('broken')).to.include("Cannot find name 'broken'")
     expect(await fails('lateOne')).to.include("Cannot find name 'lateOne'")
-    const stopped = kernel.execute('const seen: number[] = [];\nfor (;;) { seen.push(1); await new Promise(r => setTimeout(r, 1)); }', { stop_on_error: false })
-    await new Promise(resolve => setTimeout(resolve, 300))
-    await kernel.interrupt()
-    expect((await stopped).error!.ename).to.equal('Interrupted')
+    const stopped = await kernel.stopWhenPrinted('const seen: number[] = [];\nfor (;;) { seen.push(1); console.log("begun"); await new Promise(r => setTimeout(r, 1)); }')
+    expect(stopped.error!.ename).to.equal('Interrupted')
     expect(await run('seen.length > 0')).to.equal('true')
   })
 

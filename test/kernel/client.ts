@@ -21,7 +21,7 @@ export interface Ran {
   error?: Failure; result?: string; stdout: string; stderr: string
 }
 
-async function freePorts(n: number): Promise<number[]> {
+export async function freePorts(n: number): Promise<number[]> {
   const servers = await Promise.all(Array.from({ length: n }, async () => { const s = createServer().listen(0, '127.0.0.1'); await once(s, 'listening'); return s }))
   const ports = servers.map(s => (s.address() as AddressInfo).port)
   await Promise.all(servers.map(s => { s.close(); return once(s, 'close') }))
@@ -95,20 +95,29 @@ export async function startKernel({ root = repository, cwd = root, node = [] as 
 
   return {
     pid: child.pid!, ended, late, terminal: () => terminal,
-    /** Runs a cell. */
-    async execute(code: string, { seconds = 20, ...options }: { seconds?: number, silent?: boolean, stop_on_error?: boolean } = {}): Promise<Ran> {
+    /** Runs a cell; `shown` hears of each output when it comes. */
+    async execute(code: string, { seconds = 50, shown = (_type: string) => {}, ...options }: { seconds?: number, shown?: (type: string) => void, silent?: boolean, stop_on_error?: boolean } = {}): Promise<Ran> {
       const outputs: Ran['outputs'] = []
       const reply = await ask(shell, 'execute_request', { code, silent: false, store_history: true, user_expressions: {}, allow_stdin: false, stop_on_error: true, ...options }, seconds,
-        ({ header, content }) => { outputs.push({ type: header.msg_type, content }) })
+        ({ header, content }) => { outputs.push({ type: header.msg_type, content }); shown(header.msg_type) })
       const text = (name: string) => outputs.filter(o => o.type === 'stream' && o.content.name === name).map(o => o.content.text as string).join('')
       const error = outputs.find(o => o.type === 'error')?.content as Failure | undefined
       const data = outputs.find(o => o.type === 'execute_result')?.content.data as Record<string, string> | undefined
       return { status: reply.status as string, count: reply.execution_count as number, outputs, error, result: data?.['text/plain'], stdout: text('stdout'), stderr: text('stderr') }
     },
-    complete: (code: string, cursor_pos = code.length) => ask(shell, 'complete_request', { code, cursor_pos }, 20),
-    inspect: (code: string, cursor_pos = code.length) => ask(shell, 'inspect_request', { code, cursor_pos, detail_level: 0 }, 20),
-    request: (type: string, content: Content) => ask(shell, type, content, 20),
-    interrupt: () => ask(control, 'interrupt_request', {}, 20),
+    /** Runs a cell and presses stop once it has printed something. */
+    async stopWhenPrinted(code: string): Promise<Ran> {
+      let begun = () => {}
+      const printed = new Promise<void>(resolve => { begun = resolve })
+      const ran = this.execute(code, { stop_on_error: false, shown: type => { if (type === 'stream') begun() } })
+      await Promise.race([printed, ran])
+      await this.interrupt()
+      return ran
+    },
+    complete: (code: string, cursor_pos = code.length) => ask(shell, 'complete_request', { code, cursor_pos }, 50),
+    inspect: (code: string, cursor_pos = code.length) => ask(shell, 'inspect_request', { code, cursor_pos, detail_level: 0 }, 50),
+    request: (type: string, content: Content) => ask(shell, type, content, 50),
+    interrupt: () => ask(control, 'interrupt_request', {}, 50),
     /** Asks the kernel to end; resolves to its exit code. */
     async shutdown(restart = false): Promise<number | string> {
       if (!gone) send(control, 'shutdown_request', { restart })

@@ -31,10 +31,7 @@ describe('kernel: the stop button', () => {
   for (const [what, code] of Object.entries(endless)) {
     it(`ends ${what}`, async () => {
       const before = Number((await kernel.execute('state.n')).result)
-      const running = kernel.execute(code, { stop_on_error: false })
-      await new Promise(resolve => setTimeout(resolve, 150))
-      await kernel.interrupt()
-      const { error } = await running
+      const { error } = await kernel.stopWhenPrinted(`console.log("begun");\n${code}`)
       expect(error).to.deep.equal({ ename: 'Interrupted', evalue: 'the cell was stopped', traceback: ['Interrupted: the cell was stopped'] })
       const after = Number((await kernel.execute('state.n')).result)
       expect(after, 'it ran').to.be.above(before)
@@ -49,17 +46,16 @@ describe('kernel: the stop button', () => {
   })
 
   it('leaves alone what other cells run after a stop', async () => {
-    const running = kernel.execute('for (;;) await new Promise(r => setTimeout(r, 1));', { stop_on_error: false })
-    await new Promise(resolve => setTimeout(resolve, 50))
-    await kernel.interrupt()
-    await running
+    await kernel.stopWhenPrinted('console.log("begun");\nfor (;;) await new Promise(r => setTimeout(r, 1));')
     const { result } = await kernel.execute('let ticks = 0;\nconst timer = setInterval(() => { ticks++ }, 1);\nwhile (ticks < 3) await new Promise<void>(r => setImmediate(r));\nclearInterval(timer);\nticks')
     expect(result).to.equal('3')
   })
 
   it('does not run what was queued behind the stopped cell', async () => {
-    const running = kernel.execute('for (;;) {}'), queued = kernel.execute('console.log("queued")')
-    await new Promise(resolve => setTimeout(resolve, 50))
+    let begun = () => {}
+    const printed = new Promise<void>(resolve => { begun = resolve })
+    const running = kernel.execute('console.log("begun");\nfor (;;) {}', { shown: type => { if (type === 'stream') begun() } }), queued = kernel.execute('console.log("queued")')
+    await printed
     await kernel.interrupt()
     expect((await running).error!.ename).to.equal('Interrupted')
     expect((await queued).status).to.equal('aborted')

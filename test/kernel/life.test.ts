@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { theClone } from './clone'
-import { argv, startKernel } from './client'
+import { argv, freePorts, startKernel } from './client'
 
 const isAlive = (pid: number) => { try { return process.kill(pid, 0) } catch { return false } }
 
@@ -51,7 +51,7 @@ describe('kernel: its life', () => {
 
   it('goes when its parent is gone', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'orphan-')), file = path.join(folder, 'connection.json')
-    const [shell_port, iopub_port, stdin_port, control_port, hb_port] = Array.from({ length: 5 }, (_, i) => 20_000 + (process.pid * 5 + i) % 20_000)
+    const [shell_port, iopub_port, stdin_port, control_port, hb_port] = await freePorts(5)
     writeFileSync(file, JSON.stringify({ transport: 'tcp', ip: '127.0.0.1', key: 'k', shell_port, iopub_port, stdin_port, control_port, hb_port }))
     const script = `const child = require('child_process').spawn(process.execPath, ${JSON.stringify(argv(theClone(), file))}, { stdio: 'ignore' }); console.log(child.pid); setInterval(() => {}, 1000)`
     const parent = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { PROTOCOL, type Connection, type Content, type FromWire, type Message, type ToWire } from './protocol'
+import { PROTOCOL, type Connection, type Content, type FromWire, type Heard, type Message, type ToWire } from './protocol'
 import type { WireData } from './wire'
 
 const root = path.resolve(__dirname, '..', '..', '..')
@@ -25,7 +25,7 @@ const inCell = new Int32Array(new SharedArrayBuffer(4))
 const wire = new Worker(path.join(__dirname, 'wire.js'), { workerData: { connection, inCell, kernelInfo } satisfies WireData })
 const exit = process.exit.bind(process)
 wire.on('error', error => { console.error(error); exit(1) })
-const send = (message: ToWire | 'heard') => { wire.postMessage(message) }
+const send = (message: ToWire | Heard) => { wire.postMessage(message) }
 
 process.chdir(root) // imports and files are found alike for every notebook, wherever it lies
 Error.stackTraceLimit = 50
@@ -44,10 +44,15 @@ process.on('unhandledRejection', error => { session.stray(error, 'A promise that
 process.on('uncaughtException', error => { session.stray(error, 'Thrown in a callback:') })
 process.on('SIGINT', () => {}) // Ctrl-C in Jupyter's terminal is meant for Jupyter
 
+let lastInterrupt = 0
 wire.on('message', (message: FromWire) => {
   switch (message.kind) {
     case 'request': session.handle(message.message); break
-    case 'interrupt': send('heard'); session.interrupt(); break
+    case 'interrupt':
+      if (message.id > lastInterrupt) session.interrupt()
+      lastInterrupt = message.id
+      send({ heard: message.id })
+      break
     case 'shutdown': timers.setImmediate(() => { exit(session.close()) }); break
   }
 })

@@ -18,19 +18,18 @@ export interface NotebookKernel {
   clear(wait?: boolean): void
 }
 
-/** A stream message is sent when it has this many characters, or is this old (ms). */
-const CHUNK = 16_384, AGE = 50
+/** Of a flood of prints, text goes out when it has this many characters or is this old (ms); a flood is more than so many prints in that time. */
+const CHUNK = 16_384, AGE = 50, FLOOD = 50
 
 /** Sends what cells print and display; `begin(request, n)` says which cell it belongs to from now on, also when it has ended. */
 export function createOutput(publish: Publish) {
   let request: Message | undefined, cell = 0
-  let buffer: { name: string, text: string } | undefined, last = 0, timer: NodeJS.Timeout | undefined
+  let buffer: { name: string, text: string } | undefined, prints = 0, since = 0, timer: NodeJS.Timeout | undefined
   const flush = () => {
     clearTimeout(timer)
     timer = undefined
     const content = buffer
     buffer = undefined
-    last = Date.now()
     if (content && request) publish('stream', content, request)
   }
   const send = (type: string, content: Content) => { flush(); if (request) publish(type, content, request) }
@@ -38,7 +37,9 @@ export function createOutput(publish: Publish) {
     if (buffer && buffer.name !== name) flush()
     buffer ??= { name, text: '' }
     buffer.text += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString()
-    if (buffer.text.length > CHUNK || Date.now() - last > AGE) flush()
+    const now = Date.now()
+    if (now - since > AGE) { prints = 0; since = now }
+    if (prints++ < FLOOD || buffer.text.length > CHUNK) flush()
     else timer ??= timers.setTimeout(flush, AGE)
     if (typeof done === 'function') process.nextTick(done)
     return true

@@ -14,9 +14,11 @@ export interface Message { ids: Uint8Array[]; header: Header; parent: Partial<He
 export interface Failure extends Content { ename: string; evalue: string; traceback: string[] }
 
 /** Posted by the wire thread to the main thread. */
-export type FromWire = { kind: 'request', message: Message } | { kind: 'interrupt' } | { kind: 'shutdown' }
+export type FromWire = { kind: 'request', message: Message } | { kind: 'interrupt', id: number } | { kind: 'shutdown' }
 /** Posted by the main thread to the wire thread: one message to send on. */
 export interface ToWire { channel: 'shell' | 'iopub', type: string, content: Content, request: Message }
+/** Posted by the main thread when it has carried out an interrupt. */
+export interface Heard { heard: number }
 
 /** The protocol version that this kernel speaks: https://jupyter-client.readthedocs.io/en/stable/messaging.html */
 export const PROTOCOL = '5.4'

@@ -5,7 +5,7 @@
 import { Session } from 'node:inspector'
 import { parentPort, workerData } from 'node:worker_threads'
 import * as zmq from 'zeromq'
-import { answer, decode, encode, type Connection, type Content, type FromWire, type Message, type ToWire } from './protocol'
+import { answer, decode, encode, type Connection, type Content, type FromWire, type Heard, type Message, type ToWire } from './protocol'
 
 /** What the main thread starts this thread with. `inCell[0]` is 1 while a cell's code runs. */
 export interface WireData { connection: Connection; inCell: Int32Array; kernelInfo: Content }
@@ -25,6 +25,21 @@ function sender(socket: zmq.Router | zmq.Publisher) {
 }
 const send = { shell: sender(shell), control: sender(control), iopub: sender(iopub) }
 
+/** What is printed in small pieces goes out every 50 ms, before anything else is shown. */
+let printed: Message | undefined, timer: NodeJS.Timeout | undefined
+function publish(message: Message) {
+  const isStream = message.header.msg_type === 'stream', { name, text } = message.content
+  if (isStream && printed?.parent.msg_id === message.parent.msg_id && printed?.content.name === name) {
+    printed!.content.text = `${printed!.content.text as string}${text as string}`
+    return
+  }
+  if (printed) void send.iopub(printed)
+  clearTimeout(timer)
+  printed = isStream ? message : undefined
+  if (isStream) timer = setTimeout(() => { if (printed) void send.iopub(printed); printed = undefined }, 50)
+  else return send.iopub(message)
+}
+
 /** What can be answered without the main thread, so also while a cell runs. */
 const answers: Record<string, () => Content> = {
   kernel_info_request: () => kernelInfo,
@@ -42,7 +57,7 @@ async function listen(socket: zmq.Router, channel: 'shell' | 'control') {
     const type = request.header.msg_type
     const reply = (content: Content) => send[channel](answer(request, type.replace('_request', '_reply'), content))
     if (forMain.has(type)) { main.postMessage({ kind: 'request', message: request } satisfies FromWire); continue }
-    const status = (execution_state: string) => send.iopub({ ...answer(request, 'status', { execution_state }), ids: [] })
+    const status = (execution_state: string) => publish({ ...answer(request, 'status', { execution_state }), ids: [] })
     void status('busy')
     if (type === 'shutdown_request') { await reply({ status: 'ok', restart: request.content.restart }); await status('idle'); return shutdown() }
     if (type in answers) void reply(answers[type]())
@@ -52,22 +67,27 @@ async function listen(socket: zmq.Router, channel: 'shell' | 'control') {
 
 /**
  * The stop button. The main thread ends the cell itself as soon as it is free; while the cell's own code
- * keeps it busy, that code is cut off from here, like a debugger does.
+ * keeps it busy, that code is cut off from here, like a debugger does. Asked again in case that hit the kernel.
  */
 async function interrupt() {
-  const heard = new Promise<true>(resolve => { onHeard = () => resolve(true) })
-  main.postMessage({ kind: 'interrupt' } satisfies FromWire)
-  for (let patience = 30; patience > 0; patience--) {
-    if (await Promise.race([heard, pause(300)]) || stopping) return
+  const id = ++interrupts
+  for (let patience = 30; patience > 0 && !stopping; patience--) {
+    main.postMessage({ kind: 'interrupt', id } satisfies FromWire)
+    if (await heard(id, 300)) return
     if (!Atomics.load(inCell, 0)) continue // still compiling the cell
     const session = new Session()
     session.connectToMainThread()
     session.post('Runtime.terminateExecution', () => session.disconnect())
-    return
+    if (await heard(id, 2000)) return
   }
 }
-let onHeard = () => {}
-const pause = (ms: number) => new Promise<false>(resolve => { setTimeout(() => resolve(false), ms) })
+let interrupts = 0, lastHeard = 0, onHeard = () => {}
+/** Whether the main thread says within `ms` that it carried out interrupt `id`. */
+const heard = (id: number, ms: number) => new Promise<boolean>(resolve => {
+  const timer = setTimeout(() => resolve(false), ms)
+  onHeard = () => { if (lastHeard >= id) { clearTimeout(timer); resolve(true) } }
+  onHeard()
+})
 
 let stopping = false
 function shutdown() {
@@ -77,11 +97,12 @@ function shutdown() {
   main.postMessage({ kind: 'shutdown' } satisfies FromWire)
 }
 
-main.on('message', (message: ToWire | 'heard') => {
-  if (message === 'heard') return onHeard()
+main.on('message', (message: ToWire | Heard) => {
+  if ('heard' in message) { lastHeard = message.heard; return onHeard() }
   const { channel, type, content, request } = message
   const reply = answer(request, type, content)
-  void send[channel](channel === 'iopub' ? { ...reply, ids: [] } : reply)
+  if (channel === 'iopub') void publish({ ...reply, ids: [] })
+  else void send.shell(reply)
 })
 void listen(shell, 'shell')
 void listen(control, 'control')

@@ -1,0 +1,44 @@
+/** What the notebooks' kernel costs: start-up, a cell, the first import of the library, memory. */
+import { execFileSync } from 'node:child_process'
+import { startKernel, type Client } from '../../test/kernel/client'
+import { median, report } from './report'
+
+const memory = (pid: number) => Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) / 1024
+
+/** Milliseconds that a cell takes, from sending it to its end. */
+async function time(kernel: Client, code: string): Promise<number> {
+  const begun = performance.now(), { error } = await kernel.execute(code, { seconds: 120 })
+  if (error) throw new Error(error.traceback.join('\n'))
+  return performance.now() - begun
+}
+
+/** Three kernels one after the other; medians over them and over cells. */
+export async function run(): Promise<boolean> {
+  const start: number[] = [], first: number[] = [], trivial: number[] = [], declaring: number[] = [], imported: number[] = [], again: number[] = [], after: number[] = []
+  const empty: number[] = [], full: number[] = []
+  for (let i = 0; i < 3; i++) {
+    const begun = performance.now(), kernel = await startKernel()
+    start.push(performance.now() - begun)
+    await time(kernel, '1')
+    first.push(performance.now() - begun)
+    for (let n = 0; n < 10; n++) trivial.push(await time(kernel, `${n} + 1`))
+    for (let n = 0; n < 10; n++) declaring.push(await time(kernel, `const value${n} = ${n}\nfunction f${n}(x: number) { return x + value${n} }`))
+    empty.push(memory(kernel.pid))
+    imported.push(await time(kernel, 'import * as labs from \'rlhf-labs\''))
+    again.push(await time(kernel, 'import { Random } from \'rlhf-labs\''))
+    for (let n = 0; n < 10; n++) after.push(await time(kernel, `${n} + 2`))
+    full.push(memory(kernel.pid))
+    await kernel.shutdown()
+  }
+  return report('kernel', [
+    { what: 'start, until the kernel answers', value: median(start), unit: 'ms' },
+    { what: 'start, until the first cell is done', value: median(first), unit: 'ms' },
+    { what: 'trivial cell', value: median(trivial), unit: 'ms', limit: 150 },
+    { what: 'cell that declares a constant and a function', value: median(declaring), unit: 'ms', limit: 150 },
+    { what: 'first import of rlhf-labs', value: median(imported), unit: 'ms', limit: 3000 },
+    { what: 'second import', value: median(again), unit: 'ms' },
+    { what: 'trivial cell after the import', value: median(after), unit: 'ms', limit: 150 },
+    { what: 'memory of an empty kernel', value: median(empty), unit: 'MB' },
+    { what: 'memory after the import', value: median(full), unit: 'MB' },
+  ])
+}
