@@ -1,23 +1,8 @@
 import type * as tfjs from '@tensorflow/tfjs'
-import { choose, inform, type BackendInfo } from './backend/choose'
-import { load } from './backend/load'
-import { forget } from './backend/probe'
+import type { BackendInfo } from './backend/choose'
+import { start } from './backend/start'
 
 export type { BackendInfo } from './backend/choose'
-
-/** Loads the chosen backend; one that was probed well and cannot be loaded any more is probed again, once. */
-function start(): { tf: typeof tfjs, info: BackendInfo } {
-  for (let again = true; ; again = false) {
-    const choice = choose()
-    const { name, threads } = choice.chosen
-    try {
-      return { tf: load(name, threads), info: inform(choice) }
-    } catch (error) {
-      if (!again) throw error
-      forget(name)
-    }
-  }
-}
 
 const started = start()
 

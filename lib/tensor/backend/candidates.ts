@@ -50,8 +50,7 @@ export function driver(): string | undefined {
 export const addonOf = (folder: string): string => path.join(folder, 'lib/napi-v8/tfjs_binding.node')
 
 /** Everything that a backend's probe depends on, as text: a probe is valid as long as this stays the same. */
-export function facts(name: BackendName, env: NodeJS.ProcessEnv = process.env): string {
-  const folder = packageFolder(packageOf[name])
+export function facts(name: BackendName, env: NodeJS.ProcessEnv = process.env, folder = packageFolder(packageOf[name])): string {
   const manifest = folder && path.join(folder, 'package.json')
   const variables = Object.keys(env).filter(key => /^(TF_(?!CPP_)|CUDA_|XLA_|NVIDIA_|LD_LIBRARY_PATH|DYLD_|RLHF_THREADS$)/.test(key)).sort()
   return [

@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process'
+import { spawnSync, type SpawnSyncReturns } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
@@ -16,7 +16,7 @@ export interface ProbeOptions { readonly env?: NodeJS.ProcessEnv, readonly cache
 export const cacheFile = path.join(root, '.cache/backend.json')
 
 // From source (tests) the child needs the same loader as we do.
-const program = [...(__filename.endsWith('.ts') ? ['--require', require.resolve('tsx/cjs')] : []), path.join(__dirname, `probe-main${path.extname(__filename)}`)]
+const ours = [...(__filename.endsWith('.ts') ? ['--require', require.resolve('tsx/cjs')] : []), path.join(__dirname, `probe-main${path.extname(__filename)}`)]
 
 /** Why a process that gave no answer ended, in words. */
 function ending(signal: NodeJS.Signals | null, status: number | null): string {
@@ -24,23 +24,32 @@ function ending(signal: NodeJS.Signals | null, status: number | null): string {
   return signal ? `crashed (${signal})` : `ended with code ${status} before it could answer`
 }
 
-/** Tries a backend in a child process: whatever happens to the child, the caller lives on. */
-export function probe(name: BackendName, threads: number, { env = process.env, program: run = program, timeout = 120_000 }: ProbeOptions = {}): Probe {
-  const folder = packageFolder(packageOf[name])
-  if (!folder) return { name, ok: false, reason: `${packageOf[name]} is not installed` }
-  if (name !== 'wasm' && !existsSync(addonOf(folder))) return { name, ok: false, reason: `${packageOf[name]} has no addon (tfjs_binding.node)` }
-  const child = spawnSync(process.execPath, [...run, name, String(threads)], { encoding: 'utf8', timeout, killSignal: 'SIGKILL', env, stdio: ['ignore', 'pipe', 'ignore'] })
-  if (child.error) return { name, ok: false, reason: (child.error as NodeJS.ErrnoException).code === 'ETIMEDOUT' ? `gave no answer in ${timeout / 1000} s` : child.error.message }
+/** What a finished child says of a backend. */
+function verdict(name: BackendName, { stdout, signal, status }: SpawnSyncReturns<string>): Probe {
+  const no = (reason: string): Probe => ({ name, ok: false, reason })
   let answer: Description & { error?: string }
   try {
-    answer = JSON.parse(child.stdout.trim().split('\n').at(-1) ?? '')
+    answer = JSON.parse(stdout.trim().split('\n').at(-1) ?? '')
   } catch {
-    return { name, ok: false, reason: ending(child.signal, child.status) }
+    return no(ending(signal, status))
   }
-  if (answer.error) return { name, ok: false, reason: firstLine(answer.error) }
-  if (child.signal ?? child.status) return { name, ok: false, reason: ending(child.signal, child.status) }
-  if (name === 'tensorflow-gpu' && answer.device !== 'GPU') return { name, ok: false, reason: `TensorFlow ${answer.version} loads but reports no GPU in use` }
+  if (answer.error) return no(firstLine(answer.error))
+  if (signal ?? status) return no(ending(signal, status))
+  if (name === 'tensorflow-gpu' && answer.device !== 'GPU') return no(`TensorFlow ${answer.version} loads but reports no GPU in use`)
   return { name, ok: true, ...answer }
+}
+
+/** Tries a backend in a child process: whatever happens to the child, the caller lives on. */
+export function probe(name: BackendName, threads: number, { env = process.env, program, timeout = 120_000 }: ProbeOptions = {}): Probe {
+  if (!program) {
+    const folder = packageFolder(packageOf[name])
+    if (!folder) return { name, ok: false, reason: `${packageOf[name]} is not installed` }
+    if (name !== 'wasm' && !existsSync(addonOf(folder))) return { name, ok: false, reason: `${packageOf[name]} has no addon (tfjs_binding.node)` }
+  }
+  const child = spawnSync(process.execPath, [...(program ?? ours), name, String(threads)], { encoding: 'utf8', timeout, killSignal: 'SIGKILL', env, stdio: ['ignore', 'pipe', 'ignore'] })
+  if (!child.error) return verdict(name, child)
+  const late = (child.error as NodeJS.ErrnoException).code === 'ETIMEDOUT'
+  return { name, ok: false, reason: late ? `gave no answer in ${timeout / 1000} s` : child.error.message }
 }
 
 /** The first line of an error, without the machine's paths before the file's name. */
