@@ -72,7 +72,7 @@ export async function* stream(params: Params, config: ModelConfig, prompts: read
 function* decode(params: Params, config: ModelConfig, prompts: readonly ArrayLike<number>[], options: GenerateOptions): Generator<DecodeStep> {
   check(config, prompts, options)
   const longest = Math.max(...prompts.map(p => p.length)), stops = new Set(options.stopTokens)
-  const base = options.random && Random.seed(options.random.int(2 ** 53))
+  const base = options.random && Random.seed(options.random.int(2 ** 53 - 1))
   let live = prompts.map((prompt, row) => ({ row, ids: Array.from(prompt), padding: longest - prompt.length, random: base?.split(row) }))
   let cache: Cache | undefined
   try {

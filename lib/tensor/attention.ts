@@ -1,6 +1,7 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { tf } from './backend'
 import { composite } from './layers'
+import { add, lastSums, matMul, mul, reshape, softmax, sub, transpose } from './native'
 
 /** What is added to the score of a key that must not be seen: large enough that its weight is exactly 0 in float32. */
 export const HIDDEN = -1e9
@@ -9,16 +10,16 @@ interface Attended { readonly out: tfjs.Tensor, readonly weights: tfjs.Tensor, r
 
 /** softmax(q kᵀ + mask) v for q already scaled: q [b, k, g·t, e], k and v [b, k, s, e]; mask broadcasts to [b, k, g·t, s], keep has that shape. */
 function attend(q: tfjs.Tensor, k: tfjs.Tensor, v: tfjs.Tensor, mask?: tfjs.Tensor, keep?: tfjs.Tensor): Attended {
-  const scores = tf.matMul(q, k, false, true), weights = tf.softmax(mask ? tf.add(scores, mask) : scores)
-  const dropped = keep ? tf.mul(weights, keep) : weights
-  return { out: tf.matMul(dropped, v), weights, dropped }
+  const scores = matMul(q, k, false, true), weights = softmax(mask ? add(scores, mask) : scores)
+  const dropped = keep ? mul(weights, keep) : weights
+  return { out: matMul(dropped, v), weights, dropped }
 }
 
 /** Gradients of {@link attend} for q (scaled), k, v. Σ dweights·weights over keys = Σ dout·out over the head width, the smaller sum. */
 function attendGrad(dout: tfjs.Tensor, [q, k, v, out, weights, keep]: tfjs.Tensor[]): tfjs.Tensor[] {
-  const along = tf.sum(tf.mul(dout, out), -1, true), dweights = tf.matMul(dout, v, false, true)
-  const dscores = tf.mul(weights, tf.sub(keep ? tf.mul(dweights, keep) : dweights, along))
-  return [tf.matMul(dscores, k), tf.matMul(dscores, q, true, false), tf.matMul(keep ? tf.mul(weights, keep) : weights, dout, true, false)]
+  const along = lastSums(mul(dout, out)), dweights = matMul(dout, v, false, true)
+  const dscores = mul(weights, sub(keep ? mul(dweights, keep) : dweights, along))
+  return [matMul(dscores, k), matMul(dscores, q, true, false), matMul(keep ? mul(weights, keep) : weights, dout, true, false)]
 }
 
 /**
@@ -33,13 +34,13 @@ export function attention(q: tfjs.Tensor4D, k: tfjs.Tensor4D, v: tfjs.Tensor4D, 
   }
   const groups = heads / keyHeads, scale = 1 / Math.sqrt(e), grouped = [b, keyHeads, groups * t, e]
   return composite([q, k, v], save => {
-    const scaled = tf.reshape(tf.mul(q, scale), grouped)
+    const scaled = reshape(mul(q, scale), grouped)
     const { out, weights } = attend(scaled, k, v, mask && groups > 1 ? tf.tile(mask, [1, 1, groups, 1]) : mask)
     save([scaled, k, v, out, weights])
-    return tf.reshape<tfjs.Rank.R4>(out, [b, heads, t, e])
+    return reshape(out, [b, heads, t, e])
   }, (dy, saved) => {
-    const [dq, dk, dv] = attendGrad(tf.reshape(dy, grouped), saved)
-    return [tf.reshape(tf.mul(dq, scale), [b, heads, t, e]), dk, dv]
+    const [dq, dk, dv] = attendGrad(reshape(dy, grouped), saved)
+    return [reshape(mul(dq, scale), [b, heads, t, e]), dk, dv]
   })
 }
 
@@ -51,13 +52,13 @@ export function packedAttention(qkv: tfjs.Tensor2D, [b, t]: readonly [number, nu
   const width = qkv.shape[1] / 3, e = width / heads, scale = 1 / Math.sqrt(e)
   if (qkv.shape[0] !== b * t || !Number.isInteger(e)) throw new Error(`packedAttention: [${qkv.shape.join(', ')}] is not [${b}·${t}, 3·${heads}·width]`)
   return composite([qkv], save => {
-    const [q, k, v] = tf.unstack(tf.transpose(tf.reshape(qkv, [b, t, 3, heads, e]), [2, 0, 3, 1, 4]))
-    const scaled = tf.mul(q, scale), { out, weights } = attend(scaled, k, v, mask, keep)
+    const [q, k, v] = tf.unstack(transpose(reshape(qkv, [b, t, 3, heads, e]), [2, 0, 3, 1, 4]))
+    const scaled = mul(q, scale), { out, weights } = attend(scaled, k, v, mask, keep)
     save(keep ? [scaled, k, v, out, weights, keep] : [scaled, k, v, out, weights])
-    return tf.reshape<tfjs.Rank.R2>(tf.transpose(out, [0, 2, 1, 3]), [b * t, width])
+    return reshape(transpose(out, [0, 2, 1, 3]), [b * t, width])
   }, (dy, saved) => {
-    const dout = tf.transpose(tf.reshape(dy, [b, t, heads, e]), [0, 2, 1, 3]), [dq, dk, dv] = attendGrad(dout, saved)
-    return [tf.reshape(tf.transpose(tf.stack([tf.mul(dq, scale), dk, dv]), [1, 3, 0, 2, 4]), [b * t, 3 * width])]
+    const dout = transpose(reshape(dy, [b, t, heads, e]), [0, 2, 1, 3]), [dq, dk, dv] = attendGrad(dout, saved)
+    return [reshape(transpose(tf.stack([mul(dq, scale), dk, dv]), [1, 3, 0, 2, 4]), [b * t, 3 * width])]
   })
 }
 
@@ -72,6 +73,6 @@ export function rotary(x: tfjs.Tensor4D, cos: tfjs.Tensor4D, sin: tfjs.Tensor4D)
   if (cos.shape[3] !== 2 * half) throw new Error(`rotary: head width ${x.shape[3]} and table width ${cos.shape[3]} differ`)
   return composite([x], save => {
     save([cos, sin])
-    return tf.add<tfjs.Tensor4D>(tf.mul(x, cos), tf.mul(quarterTurn(x), sin))
-  }, (dy, [cos, sin]) => [tf.sub(tf.mul(dy, cos), quarterTurn(tf.mul(dy, sin)))])
+    return add(mul(x, cos), mul(quarterTurn(x), sin))
+  }, (dy, [cos, sin]) => [sub(mul(dy, cos), quarterTurn(mul(dy, sin)))])
 }

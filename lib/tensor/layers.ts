@@ -1,6 +1,6 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { tf } from './backend'
-import { columnSums, product, tanhGrad } from './native'
+import { add, columnSums, lastMeans, matMul, mul, rsqrt, sigmoid, square, sub, tanh, tanhGrad } from './native'
 
 type Save = tfjs.GradSaveFunc
 type Gradient = (dy: tfjs.Tensor, saved: tfjs.Tensor[]) => tfjs.Tensor[]
@@ -9,12 +9,12 @@ type Gradient = (dy: tfjs.Tensor, saved: tfjs.Tensor[]) => tfjs.Tensor[]
  * One differentiable operation out of several, with a gradient written by hand: fewer operations on the tape, fewer intermediate tensors kept.
  * `forward` returns the value and saves what `gradient` needs; `gradient` returns one tensor for each input. Intermediates are freed in both.
  */
-export function composite<T extends tfjs.Tensor>(inputs: tfjs.Tensor[], forward: (save: Save) => T, gradient: Gradient): T {
+export function composite<T extends tfjs.Tensor>(inputs: tfjs.Tensor[], forward: (save: Save) => tfjs.Tensor, gradient: Gradient): T {
   const run = tf.customGrad((...args) => ({
     value: forward(args[inputs.length] as unknown as Save),
     gradFunc: (dy: tfjs.Tensor, saved: tfjs.Tensor[]) => tf.tidy(() => gradient(dy, saved)),
   }))
-  return run(...inputs)
+  return run(...inputs) as T
 }
 
 /**
@@ -25,10 +25,10 @@ export function linear(x: tfjs.Tensor2D, w: tfjs.Tensor, b?: tfjs.Tensor, transp
   if (w.rank !== 2 || x.shape[1] !== inner) throw new Error(`linear: x [${x.shape.join(', ')}] does not fit ${transposed ? 'transposed ' : ''}weights [${w.shape.join(', ')}]`)
   return composite(b ? [x, w, b] : [x, w], save => {
     save([x, w])
-    const y = product(x, w, false, transposed)
-    return b ? tf.add(y, b) : y
+    const y = matMul(x, w, false, transposed)
+    return b ? add(y, b) : y
   }, (dy, [x, w]) => {
-    const grads: tfjs.Tensor[] = [product(dy, w, false, !transposed), transposed ? product(dy, x, true) : product(x, dy, true)]
+    const grads: tfjs.Tensor[] = [matMul(dy, w, false, !transposed), transposed ? matMul(dy, x, true) : matMul(x, dy, true)]
     return b ? [...grads, columnSums(dy)] : grads
   })
 }
@@ -38,28 +38,28 @@ export function linear(x: tfjs.Tensor2D, w: tfjs.Tensor, b?: tfjs.Tensor, transp
  */
 export function layerNorm(x: tfjs.Tensor2D, g: tfjs.Tensor, b: tfjs.Tensor, epsilon: number): tfjs.Tensor2D {
   return composite([x, g, b], save => {
-    const centred = tf.sub(x, tf.mean(x, 1, true))
-    const scale = tf.rsqrt(tf.add(tf.mean(tf.square(centred), 1, true), epsilon))
-    const normal = tf.mul(centred, scale)
+    const centred = sub(x, lastMeans(x))
+    const scale = rsqrt(add(lastMeans(square(centred)), epsilon))
+    const normal = mul(centred, scale)
     save([normal, scale, g])
-    return tf.add(tf.mul(normal, g), b)
+    return add(mul(normal, g), b)
   }, (dy, [normal, scale, g]) => {
-    const dn = tf.mul(dy, g), along = tf.mean(tf.mul(dn, normal), 1, true)
-    const dx = tf.mul(tf.sub(tf.sub(dn, tf.mul(normal, along)), tf.mean(dn, 1, true)), scale)
-    return [dx, columnSums(tf.mul(dy, normal)), columnSums(dy)]
+    const dn = mul(dy, g), along = lastMeans(mul(dn, normal))
+    const dx = mul(sub(sub(dn, mul(normal, along)), lastMeans(dn)), scale)
+    return [dx, columnSums(mul(dy, normal)), columnSums(dy)]
   })
 }
 
 /** RMSNorm over the last axis: y = x / √(mean(x²) + ε) · g.  x [n, d], g [d].  Zhang 2019, arXiv:1910.07467 */
 export function rmsNorm(x: tfjs.Tensor2D, g: tfjs.Tensor, epsilon: number): tfjs.Tensor2D {
   return composite([x, g], save => {
-    const scale = tf.rsqrt(tf.add(tf.mean(tf.square(x), 1, true), epsilon))
-    const normal = tf.mul(x, scale)
+    const scale = rsqrt(add(lastMeans(square(x)), epsilon))
+    const normal = mul(x, scale)
     save([normal, scale, g])
-    return tf.mul(normal, g)
+    return mul(normal, g)
   }, (dy, [normal, scale, g]) => {
-    const dn = tf.mul(dy, g), along = tf.mean(tf.mul(dn, normal), 1, true)
-    return [tf.mul(tf.sub(dn, tf.mul(normal, along)), scale), columnSums(tf.mul(dy, normal))]
+    const dn = mul(dy, g), along = lastMeans(mul(dn, normal))
+    return [mul(sub(dn, mul(normal, along)), scale), columnSums(mul(dy, normal))]
   })
 }
 
@@ -67,27 +67,26 @@ const GELU_1 = Math.sqrt(2 / Math.PI), GELU_3 = GELU_1 * 0.044715
 
 /** GPT-2's GELU, `gelu_new`: y = x/2 · (1 + tanh(√(2/π)(x + 0.044715 x³))).  Hendrycks 2016, arXiv:1606.08415 */
 export function gelu<T extends tfjs.Tensor>(x: T): T {
+  const wanted = tf.engine().state.gradientDepth > 0
   return composite([x], save => {
-    const square = tf.square(x), t = tf.tanh(tf.mul(x, tf.add(tf.mul(square, GELU_3), GELU_1)))
-    const gate = tf.add(tf.mul(t, 0.5), 0.5)
-    save([x, square, t, gate])
-    return tf.mul(x, gate)
-  }, (dy, [x, square, t, gate]) => {
-    const slope = tf.add(tf.mul(square, 1.5 * GELU_3), 0.5 * GELU_1)
-    return [tf.add(tf.mul(dy, gate), tf.mul(tanhGrad(t, tf.mul(dy, x)), slope))]
-  })
+    const squared = square(x), t = tanh(mul(x, add(mul(squared, GELU_3), GELU_1)))
+    const gate = add(mul(t, 0.5), 0.5)
+    // The derivative now, while its parts are at hand: one tensor to keep instead of four.
+    if (wanted) save([add(gate, mul(tanhGrad(t, x), add(mul(squared, 1.5 * GELU_3), 0.5 * GELU_1)))])
+    return mul(x, gate)
+  }, (dy, [derivative]) => [mul(dy, derivative)])
 }
 
 /** SwiGLU's gate: y = silu(gate) · up, silu(x) = x σ(x).  Shazeer 2020, arXiv:2002.05202 */
 export function swiGlu<T extends tfjs.Tensor>(gate: T, up: T): T {
   return composite([gate, up], save => {
-    const s = tf.sigmoid(gate), silu = tf.mul(gate, s)
+    const s = sigmoid(gate), silu = mul(gate, s)
     save([up, s, silu])
-    return tf.mul(silu, up)
+    return mul(silu, up)
   }, (dy, [up, s, silu]) => {
     // d silu = σ + silu (1 − σ)
-    const slope = tf.add(s, tf.sub(silu, tf.mul(silu, s)))
-    return [tf.mul(tf.mul(dy, up), slope), tf.mul(dy, silu)]
+    const slope = add(s, sub(silu, mul(silu, s)))
+    return [mul(mul(dy, up), slope), mul(dy, silu)]
   })
 }
 

@@ -1,35 +1,82 @@
+/**
+ * The operations that composites are made of. On the native backend they go to the library at once: the checks that tf.add and its like make
+ * first cost as much time as a small operation itself. On every other backend they are tf's. None of them is differentiable by itself:
+ * for use inside tf.customGrad only, on float32 tensors.
+ */
 import type * as tfjs from '@tensorflow/tfjs'
 import { tf } from './backend'
 
+type Tensor = tfjs.Tensor
+
 /** The part of tfjs-node's backend that runs one TensorFlow operation by name. */
 interface NodeBackend {
-  executeSingleOutput(name: string, attributes: Attribute[], inputs: tfjs.Tensor[]): tfjs.Tensor
-  readonly binding: { readonly TF_ATTR_BOOL: number, readonly TF_ATTR_TYPE: number, readonly TF_ATTR_STRING: number, readonly TF_FLOAT: number }
+  executeSingleOutput(name: string, attributes: Attribute[], inputs: Tensor[]): Tensor
+  readonly binding: { readonly TF_ATTR_BOOL: number, readonly TF_ATTR_TYPE: number, readonly TF_FLOAT: number, readonly TF_INT32: number }
 }
 interface Attribute { readonly name: string, readonly type: number, readonly value: unknown }
 
-/** Runs one float32 operation of the native library, or gives undefined on every other backend. No gradient: for use inside tf.customGrad. */
-function native(name: string, inputs: tfjs.Tensor[], bools: Readonly<Record<string, boolean>> = {}): tfjs.Tensor | undefined {
-  if (tf.getBackend() !== 'tensorflow') return undefined
-  const backend = tf.backend() as unknown as NodeBackend, { binding } = backend
-  const attributes = [
-    { name: 'T', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT },
-    ...Object.entries(bools).map(([attribute, value]) => ({ name: attribute, type: binding.TF_ATTR_BOOL, value })),
-  ]
+const isNative = () => tf.getBackend() === 'tensorflow'
+
+/** Runs one operation of the native library. */
+function native(name: string, inputs: Tensor[], bools: readonly (readonly [string, boolean])[] = [], indexType?: string): Tensor {
+  const backend = tf.backend() as unknown as NodeBackend, { TF_ATTR_TYPE: type, TF_ATTR_BOOL, TF_FLOAT, TF_INT32 } = backend.binding
+  const attributes: Attribute[] = [{ name: 'T', type, value: TF_FLOAT }, ...bools.map(([name, value]) => ({ name, type: TF_ATTR_BOOL, value }))]
+  if (indexType) attributes.push({ name: indexType, type, value: TF_INT32 })
   return backend.executeSingleOutput(name, attributes, inputs)
 }
 
-/** Matrix product of [m, k] and [k, n], either one transposed. Natively MatMul, which is quicker than the batched kernel behind tf.matMul. */
-export function product(a: tfjs.Tensor, b: tfjs.Tensor, transposeA = false, transposeB = false): tfjs.Tensor2D {
-  return (native('MatMul', [a, b], { transpose_a: transposeA, transpose_b: transposeB }) ?? tf.matMul(a, b, transposeA, transposeB)) as tfjs.Tensor2D
+const tensor = (x: Tensor | number): Tensor => typeof x === 'number' ? tf.scalar(x) : x
+
+function binary(name: string, other: (a: Tensor, b: Tensor | number) => Tensor) {
+  return (a: Tensor, b: Tensor | number): Tensor => isNative() ? native(name, [a, tensor(b)]) : other(a, b)
+}
+function unary(name: string, other: (x: Tensor) => Tensor) {
+  return (x: Tensor): Tensor => isNative() ? native(name, [x]) : other(x)
 }
 
-/** Sum over the rows of [n, d] → [d]. Natively the gradient of a bias. */
-export function columnSums(x: tfjs.Tensor): tfjs.Tensor1D {
-  return (native('BiasAddGrad', [x]) ?? tf.sum(x, 0)) as tfjs.Tensor1D
+export const add = binary('AddV2', (a, b) => tf.add(a, b))
+export const sub = binary('Sub', (a, b) => tf.sub(a, b))
+export const mul = binary('Mul', (a, b) => tf.mul(a, b))
+export const square = unary('Square', x => tf.square(x))
+export const rsqrt = unary('Rsqrt', x => tf.rsqrt(x))
+export const tanh = unary('Tanh', x => tf.tanh(x))
+export const sigmoid = unary('Sigmoid', x => tf.sigmoid(x))
+export const softmax = unary('Softmax', x => tf.softmax(x))
+
+/**
+ * Matrix product over the last two axes, either one transposed. Not TensorFlow's MatMul, though a little quicker on matrices:
+ * with version 2.15 a signal that arrives while it runs (a CPU profiler's, say) corrupts the heap.
+ */
+export function matMul(a: Tensor, b: Tensor, transposeA = false, transposeB = false): Tensor {
+  return isNative() ? native('BatchMatMulV2', [a, b], [['adj_x', transposeA], ['adj_y', transposeB]]) : tf.matMul(a, b, transposeA, transposeB)
+}
+
+/** x with its axes in another order. */
+export function transpose(x: Tensor, order: number[]): Tensor {
+  return isNative() ? native('Transpose', [x, tf.tensor1d(order, 'int32')], [], 'Tperm') : tf.transpose(x, order)
+}
+
+/** x in another shape of the same size. */
+export function reshape(x: Tensor, shape: number[]): Tensor {
+  return isNative() ? native('Reshape', [x, tf.tensor1d(shape, 'int32')], [], 'Tshape') : tf.reshape(x, shape)
+}
+
+/** Sum over the rows of [n, d] → [d]: natively the gradient of a bias, twice as quick as the general sum. */
+export function columnSums(x: Tensor): Tensor {
+  return isNative() ? native('BiasAddGrad', [x]) : tf.sum(x, 0)
+}
+
+/** Sum over the last axis, which stays with size 1. */
+export function lastSums(x: Tensor): Tensor {
+  return isNative() ? native('Sum', [x, tf.scalar(-1, 'int32')], [['keep_dims', true]], 'Tidx') : tf.sum(x, -1, true)
+}
+
+/** Mean over the last axis, which stays with size 1. */
+export function lastMeans(x: Tensor): Tensor {
+  return isNative() ? native('Mean', [x, tf.scalar(-1, 'int32')], [['keep_dims', true]], 'Tidx') : tf.mean(x, -1, true)
 }
 
 /** (1 − t²)·dy, the gradient of t = tanh. */
-export function tanhGrad(t: tfjs.Tensor, dy: tfjs.Tensor): tfjs.Tensor {
-  return native('TanhGrad', [t, dy]) ?? tf.tidy(() => tf.sub(dy, tf.mul(dy, tf.square(t))))
+export function tanhGrad(t: Tensor, dy: Tensor): Tensor {
+  return isNative() ? native('TanhGrad', [t, dy]) : tf.sub(dy, tf.mul(dy, tf.square(t)))
 }
