@@ -4,11 +4,11 @@ import { packageFolder, packageOf, type BackendName } from './candidates'
 import { installWasm } from '../wasm'
 import { prepareForNode } from './wasm-node'
 
-/** tfjs-node still asks util for two functions that Node.js 23 removed. */
+/** tfjs-node still calls two functions of util that Node.js 22 warns of and 23 removed. */
 function restoreUtil(): void {
   const util = require('node:util') as Record<string, unknown>
-  util.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined
-  util.isArray ??= Array.isArray
+  util.isNullOrUndefined = (value: unknown) => value === null || value === undefined
+  util.isArray = Array.isArray
 }
 
 /** Adds the wasm backend, with its faults mended, to a tf that is loaded already.
