@@ -37,6 +37,8 @@ const failing: Failing[] = [
   { what: 'a file that is not there', code: '\nrequire("./nope2");', ename: 'Error', evalue: "Cannot find module './nope2'", at: ['    at cell [n], line 2, column 1'] },
   { what: 'a thrown string', code: 'throw "just text"', ename: 'Thrown', evalue: "'just text'", at: ["Thrown: 'just text'"] },
   { what: 'a thrown undefined', code: 'throw undefined', ename: 'Thrown', evalue: 'undefined', at: ['Thrown: undefined'] },
+  { what: 'a thrown value that throws when looked at', code: 'throw { [Symbol.for("nodejs.util.inspect.custom")]() { throw new Error("no") } }', ename: 'Thrown', evalue: 'a value that cannot be shown', at: [] },
+  { what: 'an output that is not JSON', code: 'const front = (globalThis as any)[Symbol.for("notebook.kernel")];\nfront.display({ "application/json": 1n })', ename: 'TypeError', evalue: /serialize a BigInt/, at: ['    at cell [n], line 2, column 7'] },
   { what: 'process.exit', code: 'console.log(1);\nprocess.exit(3)', ename: 'Error', evalue: 'process.exit(3) in a cell would end the kernel', at: ['    at cell [n], line 2, column 9'] },
   { what: 'process.exit in a callback', code: 'setTimeout(() => process.exit(), 1);', ename: 'Error', evalue: 'process.exit() in a cell would end the kernel', at: ['Thrown in a callback:', '    at cell [n], line 1, column 26'] },
   { what: 'an error of its own class, with its cause', code: 'class Broken extends Error { override name = "Broken" }\ntry { JSON.parse("{") } catch (cause) {\n  throw new Broken("no config", { cause });\n}',

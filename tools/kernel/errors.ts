@@ -65,13 +65,19 @@ function frames(root: string, stack: string): string[] {
 }
 
 /** What was thrown, as Jupyter shows it; `title` says how it came here, when nobody threw it to the cell directly. */
-export function describe(root: string, thrown: unknown, title?: string, depth = 0): Failure {
+export function describe(root: string, thrown: unknown, title?: string): Failure {
+  try { return describeDeep(root, thrown, title, 0) } catch { // its own getters throw
+    return { ename: 'Thrown', evalue: 'a value that cannot be shown', traceback: ['Thrown: a value that cannot be shown'] }
+  }
+}
+
+function describeDeep(root: string, thrown: unknown, title: string | undefined, depth: number): Failure {
   const isError = thrown instanceof Error || util.types.isNativeError(thrown)
   const ename = isError ? String(thrown.name) : 'Thrown', evalue = isError ? String(thrown.message).replace(/\nRequire stack:\n- [^]*$/, '') : util.inspect(thrown)
   const traceback = [...title ? [title] : [], `${ename}: ${evalue}`]
   if (isError && typeof thrown.stack === 'string') traceback.push(...frames(root, thrown.stack))
   const causes = isError ? [thrown.cause, ...thrown instanceof AggregateError ? thrown.errors as unknown[] : []].filter(c => c !== undefined) : []
-  if (depth < 4) for (const cause of causes.slice(0, 8)) traceback.push(...describe(root, cause, 'Caused by:', depth + 1).traceback)
+  if (depth < 4) for (const cause of causes.slice(0, 8)) traceback.push(...describeDeep(root, cause, 'Caused by:', depth + 1).traceback)
   return { ename, evalue, traceback }
 }
 

@@ -2,7 +2,7 @@
  * The kernel of the notebooks: tslab, with what it leaves out of the Jupyter protocol. See README.md.
  * Started by Jupyter as `node --no-force-async-hooks-checks dist/main.js <connection file>`.
  */
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { PROTOCOL, type Connection, type Content, type FromWire, type Heard, type Message, type ToWire } from './protocol'
@@ -24,7 +24,7 @@ const kernelInfo: Content = {
 const inCell = new Int32Array(new SharedArrayBuffer(4))
 const wire = new Worker(path.join(__dirname, 'wire.js'), { workerData: { connection, inCell, kernelInfo } satisfies WireData })
 const exit = process.exit.bind(process)
-wire.on('error', error => { console.error(error); exit(1) })
+wire.on('error', error => { writeSync(2, `${error.stack}\n`); exit(1) })
 const send = (message: ToWire | Heard) => { wire.postMessage(message) }
 
 process.chdir(root) // imports and files are found alike for every notebook, wherever it lies

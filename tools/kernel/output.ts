@@ -32,7 +32,11 @@ export function createOutput(publish: Publish) {
     buffer = undefined
     if (content && request) publish('stream', content, request)
   }
-  const send = (type: string, content: Content) => { flush(); if (request) publish(type, content, request) }
+  const send = (type: string, content: Content) => {
+    const plain = JSON.parse(JSON.stringify(content)) as Content // what is not JSON fails here, in the cell that shows it
+    flush()
+    if (request) publish(type, plain, request)
+  }
   const write = (name: string) => (chunk: string | Uint8Array, encoding?: unknown, done: unknown = encoding) => {
     if (buffer && buffer.name !== name) flush()
     buffer ??= { name, text: '' }
