@@ -11,7 +11,7 @@
 import {
   tf, announceBackend, showVolatile, labSeed, Random, show, lines, ranking, calibration, progress,
   predict, reveal, claim, todo, check, score,
-  winProbability, logWinProbability, bradleyTerryLoss, centre, comparisonsFromWins, bradleyTerryGradient, bradleyTerryLogLikelihood,
+  winProbability, logWinProbability, bradleyTerryLoss, centre, comparisonsFromWins, bradleyTerryGradient,
   fitBradleyTerry, bradleyTerryByMM, strengthOf, strengthDifference, advantageOf, NoMaximumError, elo, eloExpected, toElo,
   brierScore, calibrationBins, expectedCalibrationError, standardDeviation, nflGames, nflComparisons, shippedNflBrier,
 } from 'rlhf-labs'
@@ -145,13 +145,12 @@ await show(wins.map((row, i) => ({ answer: answers[i], ...Object.fromEntries(row
 // %% [markdown]
 // Which strengths θ make these counts most likely? Climb the log-likelihood. For each comparison, the winner's strength rises by (1 − the probability it was given), and the loser's falls by as much. Repeat.
 
-// %%
-const theta = [0, 0, 0, 0, 0], heights: number[] = []
+// %% promises=["text"]
+const theta = [0, 0, 0, 0, 0]
 for (let step = 0; step < 400; step++) {
   const push = theta.map((own, i) => theta.reduce((sum, other, j) =>
     sum + wins[i][j] * (1 - winProbability(own - other)) - wins[j][i] * winProbability(own - other), 0))
   push.forEach((p, i) => { theta[i] += 0.02 * p })
-  heights.push(bradleyTerryLogLikelihood(comparisonsFromWins(wins), theta))
 }
 console.log('strengths', theta.map(v => v.toFixed(4)).join('  '))
 
@@ -201,7 +200,7 @@ const mm = check('2.3', minoriseMaximise, byLibraryMM, [[wins], [[[0, 3], [1, 0]
 })
 
 // %% [markdown]
-// The library's `fitBradleyTerry` uses curvature too (Newton's method), takes four or five steps, and says how uncertain each strength is. All of them must climb the same hill. As a judge from outside: the Python package choix 0.4 was given the same table.
+// The library's `fitBradleyTerry` uses the curvature of the hill too (Newton's method), needs only a few steps, and says how uncertain each strength is. All of them must climb the same hill. As a judge from outside: the Python package choix 0.4 was given the same table.
 
 // %% promises=["table"]
 const fit = fitBradleyTerry(comparisonsFromWins(wins), 5)
@@ -239,12 +238,12 @@ claim('A beats E for sure, B and C are not told apart', wide.low > 0 && narrow.l
 // %%
 const sweep = wins.map((row, i) => row.map((count, j) => i === 0 ? count + wins[j][0] : j === 0 ? 0 : count))
 function climb(l2: number): { steps: number[]; gap: number[] } {
-  const data = comparisonsFromWins(sweep), steps: number[] = [], gap: number[] = []
+  const data = comparisonsFromWins(sweep), steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 9000, 10_000], gap: number[] = []
   let at = [0, 0, 0, 0, 0]
   for (let step = 1; step <= 10_000; step++) {
     const g = bradleyTerryGradient(data, at)
     at = at.map((v, i) => v + 0.02 * (g[i] - 2 * l2 * v))
-    if (Number.isInteger(4 * Math.log10(step)) || step % 1000 === 0 || [2, 3, 5, 20, 30, 50, 200, 300, 500].includes(step)) { steps.push(step); gap.push(at[0] - at[1]) }
+    if (steps.includes(step)) gap.push(at[0] - at[1])
   }
   return { steps, gap }
 }
@@ -266,7 +265,7 @@ try { fitBradleyTerry(comparisonsFromWins(sweep), 5, { names: answers }) } catch
 }
 
 // %% [markdown]
-// Data like these are called *separable*. The test is simple (Ford 1957): a finite answer exists only if everybody is linked to everybody by a chain of wins, in both directions. `fitBradleyTerry` checks that first, and names who is cut off. A penalty `l2`, or a few imagined ties, cures it. A reward model can always separate its training pairs, because it has more weights than pairs. That is why it needs early stopping or weight decay.
+// Data like these are called *separable*. The test is simple (Ford 1957): a finite answer exists only if everybody is linked to everybody by a chain of wins, in both directions. `fitBradleyTerry` checks that first, and names who is cut off. A penalty `l2`, or a few imagined ties, cures it. A reward model with many more weights than pairs can usually separate its training pairs. That is why it needs early stopping or weight decay.
 //
 // ## Elo is this model, one game at a time
 //
@@ -287,7 +286,7 @@ claim('Elo’s update is one gradient step', oneStep.every((r, i) => Math.abs(r 
 // %% [markdown]
 // ## Find the bug
 //
-// This update has a mistake that even shipped programs have had. The ratings look sensible after any one game. Over a season they drift. Find it.
+// This update of two ratings after one game has a mistake that is easy to make. The new ratings look sensible. Find it, mend it, and run the check.
 
 // %%
 function eloUpdate(ratingA: number, ratingB: number, score: number, k: number): number[] {
@@ -302,9 +301,11 @@ function eloUpdate(ratingA: number, ratingB: number, score: number, k: number): 
 
 // %% promises=["text"]
 const byElo = (a: number, b: number, s: number, k: number) => Array.from(elo([{ first: 0, second: 1, score: s }], [a, b], { k }).ratings[0])
-check('2.bug', eloUpdate, byElo, [[1000, 1000, 1, 32], [1200, 1000, 0, 32], [900, 1300, 0.5, 20]], {
+const fairElo = check('2.bug', eloUpdate, byElo, [[1000, 1000, 1, 32], [1200, 1000, 0, 32], [900, 1300, 0.5, 20]], {
   hint: 'What one player gains, the other must lose. Which rating of A does the line for B use?', level: 'advanced',
 })
+const sumAfter = fairElo(1200, 1000, 0, 32).reduce((a, b) => a + b)
+claim('no points are made or lost', Math.abs(sumAfter - 2200) < 1e-9, { 'sum before': 2200, 'sum after': sumAfter })
 
 // %% [markdown]
 // ## Real games
@@ -322,7 +323,7 @@ const pick = <T>(values: ArrayLike<T>, at: number[]): T[] => at.map(i => values[
 await show(games.slice(-3).map(g => ({ date: g.date, home: g.home, away: g.away, ground: g.neutral ? 'neutral' : 'home', 'home won': g.result, 'published forecast': g.elo })), { caption: `the last 3 of ${games.length} games; a tie (there are ${games.filter(g => g.result === 0.5).length}) counts ½`, digits: 3 })
 
 // %% [markdown]
-// The team that plays at home has an edge, and it has nothing to do with strength. So we fit it, as one more number. In preference data the same trick removes *position bias*: annotators favour the answer shown first.
+// The team that plays at home has an edge, and it has nothing to do with strength. So we fit it, as one more number. In preference data the same trick measures *position bias*, the pull towards the answer that is shown first.
 
 // %% promises=["text"]
 const home = advantageOf(fitBradleyTerry(comparisons, teams.length))
@@ -363,7 +364,7 @@ claim('no two neighbours are told apart', neighbours === 0, { 'neighbours told a
 reveal('2.told-apart', neighbours === 0 ? 'A' : neighbours < 25 ? 'B' : 'C')
 
 // %% [markdown]
-// A ranking is easy to print and hard to know. Leaderboards of language models are fitted with this very model. When you read one, ask for the intervals first.
+// A ranking is easy to print and hard to know. Chatbot Arena, a leaderboard of language models, is fitted with this very model (Chiang et al. 2024, arXiv:2403.04132). When you read a leaderboard, ask for the intervals first.
 //
 // And in 2017, Cleveland lost all its 16 games:
 
@@ -414,7 +415,14 @@ function forecastDecember(l2: number, from: number, to: number): { forecasts: nu
 }
 
 // %% [markdown]
-// Six of the eleven seasons have a team without a win or without a loss by December, so no fit exists there without a penalty. We take a tiny one, 0.01, for "no penalty", and try larger ones. The penalty is chosen on 2010–2014 and judged on 2015–2020: whoever chooses and judges on the same games flatters himself.
+// By December, some teams have not won yet, or not lost, and then there is no fit without a penalty. How often? So we take a tiny one, 0.01, for "no penalty", and try larger ones. The penalty is chosen on 2010–2014 and judged on 2015–2020: whoever chooses and judges on the same games flatters himself.
+
+// %% promises=["text"]
+const unfit = Array.from({ length: 11 }, (_, s) => 2010 + s).filter(season => {
+  try { forecastDecember(0, season, season) } catch (error) { return error instanceof NoMaximumError }
+  return false
+})
+claim('without a penalty many seasons have no fit at all', unfit.length >= 4, { 'seasons without a fit': unfit.join(' ') })
 
 // %% promises=["figure"]
 const grid = [0.01, 0.03, 0.1, 0.3, 1, 3, 10]
@@ -424,7 +432,7 @@ const scoreOf = (from: number, to: number) => grid.map(l2 => {
 })
 const tuning = scoreOf(2010, 2014), testing = scoreOf(2015, 2020), best = grid[tuning.indexOf(Math.min(...tuning))]
 await show(lines({
-  title: 'A penalty of 1 beats the best explanation of the past',
+  title: `A penalty of ${best} forecasts better than the best explanation of the past`,
   x: { label: 'penalty l2', log: true }, y: { label: 'Brier score, December on' },
   lines: [{ name: 'seasons 2010–2014, to choose', x: grid, y: tuning }, { name: 'seasons 2015–2020, to judge', x: grid, y: testing }],
   references: [{ value: 0.25, label: 'a coin' }],
@@ -432,17 +440,17 @@ await show(lines({
 
 // %% promises=["figure"]
 const sure = forecastDecember(0.01, 2015, 2020), wise = forecastDecember(best, 2015, 2020), late = sure.at, truth = pick(results, late)
-const published = pick(games.map(g => g.elo), late)
+const published = pick(games.map(g => g.elo), late), sureBins = calibrationBins(sure.forecasts, truth), top = sureBins.at(-1)!
 await show(calibration({
-  title: 'Almost unpenalised, the fit is far too sure: 95% forecasts come true much less often',
+  title: `Almost unpenalised, the fit is far too sure: what it gives ${(100 * top.predicted).toFixed(0)}% happens ${(100 * top.observed).toFixed(0)}% of the time`,
   event: 'a home win', curves: [
-    { name: 'penalty 0.01', bins: calibrationBins(sure.forecasts, truth) },
+    { name: 'penalty 0.01', bins: sureBins },
     { name: `penalty ${best}`, bins: calibrationBins(wise.forecasts, truth) },
   ],
 }))
 
 // %% [markdown]
-// On the left the points lie above the diagonal, on the right below: what was called impossible happened, what was called certain did not. Eleven games a team cannot carry strengths of ±3 nats. The penalty pulls them to the mean, and the points move onto the diagonal.
+// On the left the points lie above the diagonal, on the right below: what was called impossible happened, what was called certain did not. Eleven or twelve games a team are too few for strengths that large. The penalty pulls them to the mean, and the points move towards the diagonal. The bars are 95% intervals: where a bin holds few games, they are long, and its point means little.
 
 // %% promises=["table"]
 const homeRate = pick(results, inSeason(2010, 2014)).reduce((a, b) => a + b) / inSeason(2010, 2014).length
@@ -459,26 +467,28 @@ reveal('2.too-sure', tooSure.ECE < 0.03 ? 'A' : 'C')
 //
 // ## Elo over eleven seasons
 //
-// Elo never refits. It forecasts each game from all games before, then moves. Between seasons, every rating goes a third of the way back to the mean: players change teams. Home advantage is 48 points, about what we fitted. How large should K be?
+// Elo never refits. It forecasts each game from all games before, then moves. Between seasons, every rating goes a third of the way back to the mean: players change teams. The home advantage is fitted on 2010–2014 only, and K is chosen there too; 2015–2020 judges. How large should K be?
 
 // %%
+const tune = inSeason(2010, 2014), judge = inSeason(2015, 2020)
+const homePoints = fitBradleyTerry(pick(comparisons, tune), teams.length).advantage * 400 / Math.LN10
 const perSeason = Array.from({ length: 11 }, (_, s) => pick(comparisons, inSeason(2010 + s, 2010 + s)))
 function eloForecasts(k: number, seasons = perSeason, teamCount = teams.length): number[] {
   let now = new Array<number>(teamCount).fill(1500)
   return seasons.flatMap(season => {
-    const run = elo(season, now, { k, advantage: 48 })
+    const run = elo(season, now, { k, advantage: homePoints })
     now = Array.from(run.ratings.at(-1)!, r => 1500 + 2 / 3 * (r - 1500))
     return Array.from(run.expected)
   })
 }
 
 // %% promises=["figure"]
-const ks = [5, 10, 20, 30, 40, 50, 60, 80, 120], tune = inSeason(2010, 2014), judge = inSeason(2015, 2020)
+const ks = [5, 10, 20, 30, 40, 50, 60, 80, 120]
 const brierOver = (p: number[], at: number[]) => yourBrier(pick(p, at), pick(results, at))
 const runs = ks.map(k => eloForecasts(k)), tuned = runs.map(p => brierOver(p, tune)), bestK = tuned.indexOf(Math.min(...tuned))
 await show(lines({
-  title: `Too small a step forgets to learn, too large a step chases luck: K = ${ks[bestK]} is best`,
-  x: { label: 'K', unit: 'points' }, y: { label: 'Brier score, all games' },
+  title: `Too small a step learns too late, too large a step chases luck: K = ${ks[bestK]} is best`,
+  x: { label: 'K', unit: 'points' }, y: { label: 'Brier score, all games', range: [0.218, 0.242] },
   lines: [{ name: '2010–2014, to choose', x: ks, y: tuned }, { name: '2015–2020, to judge', x: ks, y: runs.map(p => brierOver(p, judge)) }],
   references: [{ value: brierOver(games.map(g => g.elo), judge), label: 'published Elo, 2015–2020' }],
 }))
@@ -486,31 +496,33 @@ await show(lines({
 // %% promises=["figure"]
 const ours = pick(runs[bestK], judge), theirs = pick(games.map(g => g.elo), judge), outcome = pick(results, judge)
 await show(calibration({
-  title: 'Both Elos mean what they say', event: 'a home win',
+  title: 'Both Elos are well calibrated, and both expect a little too much of the home team', event: 'a home win',
   curves: [{ name: `our Elo, K = ${ks[bestK]}`, bins: calibrationBins(ours, outcome) }, { name: 'published Elo', bins: calibrationBins(theirs, outcome) }],
 }))
 
 // %% promises=["text"]
 const flat = judge.map(i => games[i].neutral ? 0.5 : homeRate)
 const [b0, b1, b2] = [flat, ours, theirs].map(p => yourBrier(p, outcome))
-claim('a one-line update comes close to the published forecasts', b1 - b2 < 0.005 && b1 < b0 - 0.015, { 'home rate': b0, 'our Elo': b1, 'published Elo': b2, games: outcome.length })
-claim('and is well calibrated', expectedCalibrationError(ours, outcome) < 0.04, { 'our ECE': expectedCalibrationError(ours, outcome), 'published ECE': expectedCalibrationError(theirs, outcome) })
+claim('a one-line update comes close to the published forecasts', b1 - b2 < 0.005 && b1 < b0 - 0.015, { 'home rate': b0, 'our Elo': b1, 'published Elo': b2, games: outcome.length, 'home advantage in points': homePoints })
+const tooMuch = [ours, theirs].map(p => p.reduce((sum, v, i) => sum + v - outcome[i], 0) / p.length)
+claim('both expect too much of the home team, by a few games in a hundred', tooMuch.every(d => d > 0.005 && d < 0.05), { ours: tooMuch[0], published: tooMuch[1] })
+claim('our Elo is well calibrated', expectedCalibrationError(ours, outcome) < 0.04, { 'our ECE': expectedCalibrationError(ours, outcome), 'published ECE': expectedCalibrationError(theirs, outcome) })
 
 // %% [markdown]
-// The published Elo starts with ratings that are ninety years old, and counts by how many points a game was won. Ours knows only who won, and starts from nothing.
+// The published Elo starts with ratings that are ninety years old, and counts by how many points a game was won. Ours knows only who won, and starts from nothing. Both fitted the home advantage to the past, and it has shrunk since. No score from old choices knows that the world has changed: a reward model does not either.
 //
-// How good are such forecasts over a whole century? `data/nfl-elo-brier.csv` holds the published forecasts' score, season by season.
+// How good are such forecasts over a whole century? `data/nfl-elo-brier.csv` holds the published forecasts' score, season by season. Here by decade:
 
 // %% promises=["figure"]
-const history = shippedNflBrier()
-const overall = (from: number) => {
-  const those = history.filter(s => s.season >= from)
+const history = shippedNflBrier(), decades = Array.from({ length: 10 }, (_, i) => 1920 + 10 * i)
+const overall = (from: number, to = 2020) => {
+  const those = history.filter(s => s.season >= from && s.season <= to)
   return those.reduce((sum, s) => sum + s.games * s.brier, 0) / those.reduce((sum, s) => sum + s.games, 0)
 }
 await show(lines({
   title: 'Games have become harder to forecast since 1920',
-  x: { label: 'season' }, y: { label: 'Brier score of the published Elo' },
-  lines: [{ name: 'published Elo', x: history.map(s => s.season), y: history.map(s => s.brier) }],
+  x: { label: 'decade from' }, y: { label: 'Brier score of the published Elo' },
+  lines: [{ name: 'published Elo', x: decades, y: decades.map(d => overall(d, d + 9)) }],
   references: [{ value: overall(1920), label: `all ${history.reduce((sum, s) => sum + s.games, 0).toLocaleString('en')} games: ${overall(1920).toFixed(4)}` }],
 }))
 
@@ -523,7 +535,7 @@ showVolatile(long ? `All ${all.length} games: our Elo ${brierScore(long, all.map
   : 'The file with all games since 1920 could not be had, so our own Elo is not run over the century here.', 'Our Elo over all games since 1920: <shown where the full file can be had>')
 
 // %% [markdown]
-// A Brier score says nothing by itself: the same forecaster scores 0.21 where teams are unequal and 0.22 where they are close. Compare forecasters on the same games only. The same holds for the accuracy of reward models on different test sets.
+// A Brier score says nothing by itself: the same forecaster scores lower where teams are unequal, and higher where they are close. Compare forecasters on the same games only. The same holds for the accuracy of reward models on different test sets.
 //
 // ## What to inspect
 
@@ -551,4 +563,4 @@ score()
 //
 // A reward model is this lab with one change: the strength of an answer is not a number of its own but a function of its text, r(x, y). Then one can score answers that nobody has compared. Lab 03 looks at the comparisons, lab 04 trains that function.
 //
-// **Sources.** Bradley & Terry 1952 (doi:10.2307/2334029); Ford 1957 (doi:10.2307/2308513); Elo 1978; Hunter 2004 (doi:10.1214/aos/1079120141); Brier 1950; Guo et al. 2017 (arXiv:1706.04599). Games and published forecasts: FiveThirtyEight, github.com/fivethirtyeight/nfl-elo-game (MIT licence).
+// **Sources.** Bradley & Terry 1952 (doi:10.2307/2334029); Ford 1957 (doi:10.2307/2308513); Elo 1978; Hunter 2004 (doi:10.1214/aos/1079120141); Brier 1950; Guo et al. 2017 (arXiv:1706.04599); Chiang et al. 2024 (arXiv:2403.04132). Games and published forecasts: FiveThirtyEight, github.com/fivethirtyeight/nfl-elo-game (MIT licence).
