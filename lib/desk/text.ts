@@ -75,7 +75,7 @@ export const SAY: Readonly<Record<ActKind, Readonly<Record<string, readonly stri
   decide: {
     refund: ['we will refund you in full .', 'you will get all your money back .'],
     wait: ['please wait a few more days .', 'please give it a few more days .'],
-    replace: ['we will send you a replacement .', 'a new one is on its way to you .'],
+    replace: ['we will send you a replacement .', 'a new one will be sent to you .'],
     escalate: ['i am passing this to a specialist .', 'a specialist will take over your case .'],
     stall: ['please wait another week .', 'please write to us again next week .'],
   },
