@@ -80,6 +80,11 @@ describe('labs: build and check', function () {
     expect(errors['99-throws'].join()).match(/99-throws\.ipynb is not there: npm run labs -- build 99/)
   })
 
+  it('run takes a notebook as it is, whatever it shows from before', async () => {
+    const { labs } = await records(['run', student('91-unexecuted')])
+    expect(labs.map(l => [l.lab, l.form, l.errors])).deep.equal([['91-unexecuted', 'file', []]])
+  })
+
   it('--exact takes what build wrote and nothing else', async () => {
     const exact = ['check', '--exact', ...place]
     const [same, other] = await Promise.all([records([...exact, '--form', 'solution', '90']), records([...exact, '--form', 'student', '97'])])

@@ -55,7 +55,8 @@ def path_of(args: Namespace, lab: Lab, form: str) -> Path:
 
 
 def jobs_for(args: Namespace, labs: list[Lab], forms: list[str]) -> list[Job]:
-    return [Job(lab.path.stem, form, lab.form(form), args.notebooks) for lab in labs for form in forms]
+    env = {} if args.command == 'run' else {'RLHF_SEED': '0'}  # what is committed was made with the seed a lab has by itself
+    return [Job(lab.path.stem, form, lab.form(form), args.notebooks, env) for lab in labs for form in forms]
 
 
 def execute(args: Namespace, jobs: list[Job], judge: Callable[[Outcome], Result]) -> list[Result]:
@@ -78,11 +79,12 @@ def execute(args: Namespace, jobs: list[Job], judge: Callable[[Outcome], Result]
                 task.cancel()
         for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(name, stop)
-        watch = asyncio.create_task(when_orphaned(stop))
+        asides = [asyncio.create_task(when_orphaned(stop)), asyncio.create_task(progress.tick())]
         try:
             await run_all(jobs, args.jobs or default_jobs(), args.timeout, progress.cell, done)
         finally:
-            watch.cancel()
+            for aside in asides:
+                aside.cancel()
     asyncio.run(main())
     return [results[id(job)] for job in jobs]
 

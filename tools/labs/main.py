@@ -27,7 +27,10 @@ def parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=what, description=what)
         sub.add_argument('targets', nargs='*', metavar='NN', help='02, 02-bradley-terry or a path; all labs when there is none')
         sub.add_argument('--notebooks', type=Path, default=ROOT / 'notebooks', help='another folder with src/ and solutions/')
-        sub.add_argument('--form', choices=['student', 'solution'], help='this form only')
+        if name == 'new':
+            continue
+        if name in ('run', 'check'):
+            sub.add_argument('--form', choices=['student', 'solution'], help='this form only')
         sub.add_argument('--jobs', type=positive, help='how many at once (default: as cores and memory allow)')
         sub.add_argument('--timeout', type=positive, default=120, help='seconds a cell may take (default 120)')
         sub.add_argument('--summary', type=Path, metavar='FILE.json', help='write the result as JSON as well')

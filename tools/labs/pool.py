@@ -21,6 +21,8 @@ WORKER = Path(__file__).with_name('worker.py')
 SAMPLE_SECONDS = 0.25
 MEMORY_PER_LAB = 1 << 30
 STARTUP_ALLOWANCE = 150
+# what a lab shows must not depend on whose machine it runs on
+SETTLED = {'TZ': 'UTC', 'LC_ALL': 'C.UTF-8', 'JUPYTER_PREFER_ENV_PATH': '1'}
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ async def run_one(job: Job, timeout: int, progress: Progress) -> Outcome:
             worker = await asyncio.create_subprocess_exec(
                 sys.executable, str(WORKER), str(source), str(target), str(timeout), str(job.folder),
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log, start_new_session=True,
-                limit=1 << 24, env={**os.environ, 'JUPYTER_PREFER_ENV_PATH': '1', **job.env})
+                limit=1 << 24, env={**{key: value for key, value in os.environ.items() if key != 'FORCE_COLOR'}, **SETTLED, **job.env})
             peaks = [0]
             watch = asyncio.create_task(sample(worker.pid, peaks))
             try:

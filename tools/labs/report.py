@@ -1,6 +1,7 @@
 """What the person at the terminal sees: which cells run now, a table at the end, and the same as JSON."""
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import sys
@@ -13,6 +14,7 @@ from notebook import write_text
 from pool import Job
 
 SLOW_SECONDS = 60
+QUIET_SECONDS = 30
 
 
 @dataclass
@@ -36,7 +38,7 @@ class Result:
 
 
 class Progress:
-    """On a terminal one line that is written over; elsewhere a line when a lab begins and when it ends."""
+    """On a terminal one line that is written over; elsewhere a line when a lab begins, when it ends, and now and then."""
 
     def __init__(self, total: int) -> None:
         self.total, self.done, self.begun = total, 0, time.monotonic()
@@ -58,11 +60,21 @@ class Progress:
         print(f'{mark} {result.lab} {result.form} ({result.seconds:.1f} s)', file=sys.stderr, flush=True)
         self.draw()
 
+    def line(self) -> str:
+        return f'{self.done}/{self.total} done, {time.monotonic() - self.begun:.0f} s · ' + ' · '.join(self.running.values())
+
     def draw(self) -> None:
         if self.terminal and self.done < self.total:
-            line = f'{self.done}/{self.total} done, {time.monotonic() - self.begun:.0f} s · ' + ' · '.join(self.running.values())
-            sys.stderr.write('\r\x1b[2K' + line[:shutil.get_terminal_size().columns - 1])
+            sys.stderr.write('\r\x1b[2K' + self.line()[:shutil.get_terminal_size().columns - 1])
             sys.stderr.flush()
+
+    async def tick(self) -> None:
+        """Shows that time goes by while a long cell runs."""
+        while True:
+            await asyncio.sleep(1 if self.terminal else QUIET_SECONDS)
+            self.draw()
+            if not self.terminal:
+                print(f'  … {self.line()}', file=sys.stderr, flush=True)
 
     def clear(self) -> None:
         if self.terminal:
