@@ -16,7 +16,7 @@ export function bars(o: { title: string; x: Axis; y: Axis; categories: readonly 
     if (b.y.length !== o.categories.length) throw new RangeError(`bars: '${b.name}' has ${b.y.length} values for ${o.categories.length} categories`)
     const { colour, pattern } = seriesStyle(i)
     return {
-      type: 'bar', name: b.name, x: o.categories, y: b.y, marker: { color: colour, pattern: { shape: pattern, fillmode: 'overlay', fgcolor: '#fff', size: TILE } },
+      type: 'bar', name: b.name, x: o.categories, y: b.y, hovertemplate: '%{x}: %{y:.4~g}<extra></extra>', marker: { color: colour, pattern: { shape: pattern, fillmode: 'overlay', fgcolor: '#fff', size: TILE } },
       ...(b.error && { error_y: { type: 'data', array: b.error, color: '#333' } }),
       ...(o.text && { text: Array.from(b.y, v => v === null ? '' : o.text!(v)), textposition: 'outside', cliponaxis: false }),
     }

@@ -29,6 +29,7 @@ export function lines(o: { title: string; x: Axis; y: Axis; lines: readonly Line
     return [
       ...(line.low && line.high ? [{ ...edge, name: `${line.name}, low`, y: line.low }, { ...edge, name: `${line.name}, high`, y: line.high, fill: 'tonexty', fillcolor: fade(colour, 0.18) }] : []),
       { type: 'scatter', mode: points ? 'lines+markers' : 'lines', name: line.name, legendgroup: line.name, x: line.x, y: line.y, line: { color: colour, dash, width: 2 }, marker: { symbol: marker, size: 7, color: colour },
+        hovertemplate: `${o.x.label} %{x:.4~g}, ${o.y.label} %{y:.4~g}`,
         // the labs' runner takes a gap for a lost number unless the trace says so
         ...(Array.from(line.y).includes(null) && { meta: { allowGaps: true } }) },
     ]

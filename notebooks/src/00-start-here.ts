@@ -33,7 +33,7 @@ const times: number[] = []
 for (let i = 0; i < 5; i++) {
   const start = performance.now()
   const product = tf.matMul(square, square)
-  await product.data()                             // waits until it is really computed
+  await product.data()                // waits until it is really computed
   times.push(performance.now() - start)
   product.dispose()
 }
@@ -86,7 +86,7 @@ console.log('slope of x² at 3:', slope(tf.scalar(3)).arraySync())
 
 // %% promises=["text"]
 predict('0.length',
-  'Answer 2 is answer 1 with words added. Which has the higher log-probability?', [
+  'Answer 2 is answer 1 with words added. Which is the likelier of the two?', [
     'answer 1, the short one, always',
     'answer 2, the long one, always',
     'it depends on which words are added',
@@ -118,8 +118,10 @@ function naiveLogSoftmax(z: number[]): number[] {
   const powers = z.map(Math.exp), total = powers.reduce((a, b) => a + b)
   return powers.map(p => Math.log(p / total))
 }
-console.log('logits 2, 1, 0:         ', naiveLogSoftmax([2, 1, 0]).map(v => v.toFixed(3)))
-console.log('logits 1002, 1001, 1000:', naiveLogSoftmax([1002, 1001, 1000]))
+for (const z of [[2, 1, 0], [1002, 1001, 1000]]) {
+  const logps = naiveLogSoftmax(z).map(v => v.toFixed(3))
+  console.log(`logits ${z.join(', ')}: ${logps.join(', ')}`)
+}
 
 // %% [markdown]
 // Both rows should be the same, for only differences between logits matter: add 1000 to each, and the factor e¹⁰⁰⁰ cancels. That is also the cure. Subtract the largest logit first; then the largest power is e⁰ = 1.
@@ -140,10 +142,9 @@ function logSoftmax(z: number[]): number[] {
 function byTensor(z: number[]): number[] {
   return tf.tidy(() => Array.from(tf.logSoftmax(tf.tensor1d(z)).dataSync()))
 }
-const cases: [number[]][] = [[[2, 1, 0]], [[1002, 1001, 1000]], [[-5]], [[0, -2000]]]
-const safeLogSoftmax = check('0.1', logSoftmax, byTensor, cases, {
-  hint: 'Compute m = Math.max(...z) first, and raise e to v − m, never to v.',
-})
+const safeLogSoftmax = check('0.1', logSoftmax, byTensor, [
+  [[2, 1, 0]], [[1002, 1001, 1000]], [[-5]], [[0, -2000]],
+], { hint: 'Compute m = Math.max(...z) first; raise e to v − m, never to v.' })
 
 // %% [markdown]
 // The reference that checks you is `tf.logSoftmax`, the library's own. By hand, by loop, by library: all three agree.
@@ -151,9 +152,9 @@ const safeLogSoftmax = check('0.1', logSoftmax, byTensor, cases, {
 // %% promises=["text"]
 const hand = naiveLogSoftmax([2, 1, 0]), loop = safeLogSoftmax([2, 1, 0])
 const library = byTensor([2, 1, 0])
-const far = (a: number, b: number) => Math.abs(a - b) > 1e-6
-const apart = library.filter((v, i) => far(v, hand[i]) || far(v, loop[i])).length
-claim('by hand, by loop and by library agree to 1e-6', apart === 0, {
+const near = (a: number, b: number) => Math.abs(a - b) < 1e-6
+const agree = library.every((v, i) => near(v, hand[i]) && near(v, loop[i]))
+claim('by hand, by loop and by library agree to 1e-6', agree, {
   'values compared': library.length, 'the first': library[0],
 })
 
@@ -165,35 +166,37 @@ claim('by hand, by loop and by library agree to 1e-6', apart === 0, {
 // %%
 const replies = [
   'we are sorry your parcel is late', 'we will refund you today',
-  'your parcel is late so we will refund you today', 'please wait one more day',
-  'we will send your parcel today', 'we will refund the full price',
-  'your parcel is on its way', 'please send us the order number',
-  'we are sorry for the delay', 'we will check the order and write to you today',
+  'your parcel is late so we will refund you today',
+  'please wait one more day', 'we will send your parcel today',
+  'we will refund the full price', 'your parcel is on its way',
+  'please send us the order number', 'we are sorry for the delay',
+  'we will check the order and write to you today',
 ]
 const words = ['<end>', ...new Set(replies.join(' ').split(' '))]
-const encode = (text: string) => [0, ...text.split(' ').map(w => words.indexOf(w)), 0]
+const idOf = (word: string) => words.indexOf(word)
+const encode = (text: string) => [0, ...text.split(' ').map(idOf), 0]
 
-// %%
+// %% promises=["text"]
 const counts = words.map(() => words.map(() => 0.01))
 for (const ids of replies.map(encode)) {
   for (let t = 1; t < ids.length; t++) counts[ids[t - 1]][ids[t]]++
 }
 const logitsAfter = (id: number) => counts[id].map(Math.log)
-const table = tf.tensor2d(words.map((_, id) => logitsAfter(id)))   // [vocabulary, vocabulary]
+const table = tf.tensor2d(words.map((_, id) => logitsAfter(id)))
+console.log('logits', table.shape, ': a row for each word that was read')
 
 // %% [markdown]
 // What does it expect after "will"? Five of its words:
 
 // %% promises=["table"]
-const afterWill = logitsAfter(words.indexOf('will')), logpsAfterWill = safeLogSoftmax(afterWill)
-const rowsOfWill = ['refund', 'send', 'check', 'wait', 'parcel'].map(word => {
-  const id = words.indexOf(word)
-  return {
-    'after "will"': word, 'logit': afterWill[id],
-    'log-probability': logpsAfterWill[id], 'probability': Math.exp(logpsAfterWill[id]),
-  }
-})
-await show(rowsOfWill, { digits: 3 })
+const logitsOfWill = logitsAfter(idOf('will'))
+const logpsOfWill = safeLogSoftmax(logitsOfWill)
+await show(['refund', 'send', 'check', 'wait', 'parcel'].map(word => ({
+  'after "will"': word,
+  'logit': logitsOfWill[idOf(word)],
+  'log-probability': logpsOfWill[idOf(word)],
+  'probability': Math.exp(logpsOfWill[idOf(word)]),
+})), { digits: 3 })
 
 // %% [markdown]
 // ## Gathering token log-probabilities
@@ -214,26 +217,31 @@ function tokenLogps(rows: number[][], tokens: number[]): number[] {
 
 // %% promises=["text"]
 function byLibrary(rows: number[][], tokens: number[]): number[] {
-  const scored = rows.slice(0, tokens.length - 1)
-  return tf.tidy(() => Array.from(gatherLogps(tf.tensor2d(scored), tokens.slice(1)).dataSync()))
+  return tf.tidy(() => {
+    const logits = tf.tensor2d(rows.slice(0, tokens.length - 1))
+    return Array.from(gatherLogps(logits, tokens.slice(1)).dataSync())
+  })
 }
-const even = [Math.log(0.5), Math.log(0.5)], skewed = [Math.log(0.9), Math.log(0.1)]
+const even = [0.5, 0.5].map(Math.log), skewed = [0.9, 0.1].map(Math.log)
 const gather = check('0.2', tokenLogps, byLibrary, [
   [[even, skewed, even], [0, 0, 1]], [[skewed, even, skewed], [1, 1, 0]],
-], { hint: 'The first answer is rows[0][tokens[1]], the second rows[1][tokens[2]].' })
+], { hint: 'The first is rows[0][tokens[1]], the second rows[1][tokens[2]].' })
 
 // %% [markdown]
-// The library's function is `gatherLogps(logits, tokens)`. It takes logits as they come from a model, one row for each token to be scored. Your loop and the library agree on a real reply:
+// The library's function is `gatherLogps(logits, tokens)`. It takes logits as they come from a model, one row for each token to be scored. The loop and the library agree on a real reply:
 
 // %% promises=["text"]
-const reply = encode('we will refund you today'), nextWords = reply.slice(1).map(i => words[i])
+const reply = encode('we will refund you today')
 const byLoop = gather(reply.map(id => safeLogSoftmax(logitsAfter(id))), reply)
-const scoreTokens = (ids: number[]) => tf.tidy(() =>
-  Array.from(gatherLogps(tf.gather(table, ids.slice(0, -1)), ids.slice(1)).dataSync()))
-const logps = scoreTokens(reply)
-claim('your loop and gatherLogps agree on every token',
-  logps.every((v, t) => Math.abs(v - byLoop[t]) < 1e-5),
-  { tokens: logps.length, 'log-probability of the reply': logps.reduce((a, b) => a + b) })
+const scoreTokens = (ids: number[]) => tf.tidy(() => {
+  const logits = tf.gather(table, ids.slice(0, -1))   // [tokens − 1, vocabulary]
+  return Array.from(gatherLogps(logits, ids.slice(1)).dataSync())
+})
+const logps = scoreTokens(reply), sum = logps.reduce((a, b) => a + b)
+const same = logps.every((v, t) => Math.abs(v - byLoop[t]) < 1e-5)
+claim('the loop and gatherLogps agree on every token', same, {
+  tokens: logps.length, 'log-probability of the reply': sum,
+})
 
 // %% [markdown]
 // ## A first plot
@@ -241,6 +249,7 @@ claim('your loop and gatherLogps agree on every token',
 // Move the pointer over the bars: the chart is interactive. Drag to zoom in, double-click to zoom out. Where scripts do not run, on a code host for example, you see a picture instead.
 
 // %% promises=["figure"]
+const nextWords = reply.slice(1).map(id => words[id])
 const worst = nextWords[logps.indexOf(Math.min(...logps))]
 await show(bars({
   title: `"${worst}" surprises the model most`,
@@ -262,7 +271,8 @@ await show(bars({
 // Return the sum and the mean of `values` over the places where `mask` is 1.
 
 // %%
-function sumAndMean(values: number[], mask: number[]): { sum: number; mean: number } {
+interface Masked { sum: number; mean: number }
+function sumAndMean(values: number[], mask: number[]): Masked {
   // BEGIN SOLUTION
   const sum = values.reduce((s, v, i) => s + v * mask[i], 0)
   return { sum, mean: sum / mask.reduce((s, m) => s + m, 0) }
@@ -270,12 +280,12 @@ function sumAndMean(values: number[], mask: number[]): { sum: number; mean: numb
 }
 
 // %% promises=["text"]
-function maskedByLibrary(values: number[], mask: number[]) {
+function maskedByLibrary(values: number[], mask: number[]): Masked {
   return { sum: maskedSum(values, mask), mean: maskedMean(values, mask) }
 }
 const masked = check('0.3', sumAndMean, maskedByLibrary, [
   [[-1, -2, -9], [1, 1, 0]], [[-3, -1, -1, -4], [0, 1, 1, 0]],
-], { hint: 'Divide by the number of ones in the mask, not by the length of the list.' })
+], { hint: 'Divide by the number of ones in the mask, not by the length.' })
 
 // %% [markdown]
 // ## Experiment: what does length do?
@@ -301,20 +311,23 @@ const width = Math.max(...samples.map(ids => ids.length)) - 1
 const pad = (row: number[], filler: number) =>
   Array.from({ length: width }, (_, t) => row[t] ?? filler)
 const scored = samples.map(ids => {
-  const logps = pad(scoreTokens(ids), -9), mask = pad(ids.slice(1).map(() => 1), 0)
+  const logps = pad(scoreTokens(ids), -9), mask = pad(ids.slice(1).fill(1), 0)
   const text = ids.slice(1, -1).map(id => words[id]).join(' ')
   return { text, tokens: ids.length - 1, ...masked(logps, mask), logps, mask }
 })
-const columns = ({ text, tokens, sum, mean }: typeof scored[number]) => ({ text, tokens, sum, mean })
-await show(scored.slice(0, 8).map(columns), { caption: 'the first 8 of 300 replies', digits: 2 })
+await show(scored.slice(0, 8).map(({ logps, mask, ...columns }) => columns), {
+  caption: 'the first 8 of 300 replies', digits: 2,
+})
 
 // %% [markdown]
 // Fluent here and there, and often nonsense: it knows only which word follows which. Now the prediction. Take each reply, and look at the sum of its log-probabilities after one word, after two, and so on. Does it ever rise?
 
 // %% promises=["text"]
-const steps = scored.flatMap(({ logps, mask }) => logps.filter((_, t) => mask[t] === 1))
+const steps = scored.flatMap(s => s.logps.filter((_, t) => s.mask[t] === 1))
 const rises = steps.filter(logp => logp >= 0).length
-claim('adding a word always lowers the sum', rises === 0, { 'words added': steps.length, rises })
+claim('adding a word always lowers the sum', rises === 0, {
+  'words added': steps.length, rises,
+})
 reveal('0.length', rises === 0 ? 'A' : rises === steps.length ? 'B' : 'C')
 
 // %% [markdown]
@@ -322,13 +335,13 @@ reveal('0.length', rises === 0 ? 'A' : rises === steps.length ? 'B' : 'C')
 
 // %% promises=["figure"]
 const ofLength = (n: number) => scored.filter(s => s.tokens === n)
-const lengths = [...new Set(scored.map(s => s.tokens))].filter(n => ofLength(n).length >= 5)
-lengths.sort((a, b) => a - b)
-const average = (values: number[]) => values.reduce((a, b) => a + b) / values.length
+const lengths = [...new Set(scored.map(s => s.tokens))]
+  .filter(n => ofLength(n).length >= 5).sort((a, b) => a - b)
+const average = (v: number[]) => v.reduce((a, b) => a + b) / v.length
 const sums = lengths.map(n => average(ofLength(n).map(s => s.sum)))
 const means = lengths.map(n => average(ofLength(n).map(s => s.mean)))
 await show(lines({
-  title: 'Every token lowers the sum; the mean per token hardly changes',
+  title: 'Longer replies, lower sums; the mean hardly changes',
   x: { label: 'length of the reply', unit: 'tokens' },
   y: { label: 'log-probability', unit: 'nats' },
   lines: [
@@ -341,7 +354,8 @@ await show(lines({
 const tokens = scored.map(s => s.tokens)
 const withSum = pearson(tokens, scored.map(s => s.sum)).statistic
 const withMean = pearson(tokens, scored.map(s => s.mean)).statistic
-claim('length goes with the sum, and hardly with the mean', withSum < -0.6 && Math.abs(withMean) < 0.25, {
+const biased = withSum < -0.6 && Math.abs(withMean) < 0.25
+claim('length goes with the sum, and hardly with the mean', biased, {
   'correlation of length with the sum': withSum, 'with the mean': withMean,
 })
 
@@ -369,7 +383,7 @@ function meansByLibrary(logps: number[][], mask: number[][]): number[] {
 }
 check('0.bug', meanLogps, meansByLibrary, [
   [[[-1, -3, -9, -9], [-1, -1, -2, -4]], [[1, 1, 0, 0], [1, 1, 1, 1]]],
-], { hint: 'How many tokens does the first reply have? What is its sum divided by?' })
+], { hint: 'How many tokens has the first reply? What is its sum divided by?' })
 
 // %% [markdown]
 // ## What to inspect
@@ -377,20 +391,24 @@ check('0.bug', meanLogps, meansByLibrary, [
 // Every lab ends with a table like this one. Keep it at hand: these are the first things to look at when a run goes wrong.
 
 // %% promises=["table"]
-const inspect: [figure: string, healthy: string, sick: string][] = [
-  ['backend and device', 'the ones you expect', 'CPU on a machine with a GPU: npm run doctor'],
-  ['token log-probabilities', 'below 0', 'above 0: not normalised; NaN: overflow'],
-  ['probabilities of a row, summed', '1, within 1e-5', 'else: softmax over the wrong axis'],
-  ['ones in a mask', 'the tokens of the reply', 'the padded length: padding is counted'],
-  ['first token scored', 'the second of the reply', 'the first: shifted by one'],
-  ['tf.memory().numTensors', 'the same at every step', 'grows: something is never disposed of'],
-]
-await show(inspect.map(([figure, healthy, sick]) => ({ figure, healthy, sick })))
+const inspect = (figure: string, healthy: string, sick: string) =>
+  ({ figure, healthy, sick })
+await show([
+  inspect('backend and device', 'as you expect', 'CPU, but there is a GPU'),
+  inspect('token log-probabilities', 'below 0', 'above 0: not normalised'),
+  inspect('any number', 'finite', 'NaN: overflow, or 0 / 0'),
+  inspect('probabilities of a row', 'sum to 1', 'else: the wrong axis'),
+  inspect('ones in a mask', "the reply's tokens", 'more: padding counted'),
+  inspect('first token scored', 'the second', 'the first: shifted by one'),
+  inspect('tf.memory().numTensors', 'constant', 'grows: a tensor leaks'),
+])
 
 // %% promises=["text"]
 const rowSums = tf.tidy(() => tf.sum(tf.softmax(table), -1).dataSync())
 const sound = rowSums.every(sum => Math.abs(sum - 1) < 1e-5)
-claim('every row of the model sums to 1, within 1e-5', sound, { rows: rowSums.length })
+claim('every row of the model sums to 1, within 1e-5', sound, {
+  rows: rowSums.length,
+})
 
 // %% [markdown]
 // ## How a lab is laid out, and how you are scored
