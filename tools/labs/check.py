@@ -32,7 +32,7 @@ def check(args: Namespace) -> list[Result]:
             results.append(Result(job.lab, job.form, [f'{error}: {remedy(lab)}']))
             continue
         if errors := list(static_errors(notebook, lab, job.form)):
-            results.append(Result(job.lab, job.form, clipped(errors)))
+            results.append(Result(job.lab, job.form, [*clipped(errors), remedy(lab)]))
         else:
             jobs.append(job)
 
@@ -66,7 +66,7 @@ def static_errors(notebook: NotebookNode, lab: Lab, form: str) -> list[str]:
     errors += cell_differences(notebook, lab.form(form))
     if not errors and text(normalised(notebook, lab.form(form))) != text(notebook):
         errors.append('its execution counts, streams or volatile outputs are not as build leaves them')
-    return errors + [remedy(lab)] if errors else []
+    return errors
 
 
 def remedy(lab: Lab) -> str:

@@ -79,7 +79,8 @@ class Normalised(unittest.TestCase):
     def test_the_same_bytes_whenever_and_wherever(self) -> None:
         template = of(v4.new_markdown_cell('text'), cell('f()', count=None), cell('', count=None), cell('g()', count=None))
         ran = of(v4.new_markdown_cell('text'),
-                 cell('f()', stream('a'), stream('b\n'), stream('c', 'stderr'), display({'volatile': 'n ms'}, text_plain='17 ms', text_html='<b>17 ms</b>'), stream('d'), count=7, execution={'when': 'now'}),
+                 cell('f()', stream('a'), stream('b\n'), stream('c', 'stderr'),
+                      display({'volatile': 'n ms'}, text_plain='17 ms', text_html='<b>17 ms</b>'), stream('d'), count=7, execution={'when': 'now'}),
                  cell('', count=None), cell('g()', v4.new_output('execute_result', {'text/plain': '1'}, execution_count=9), count=9))
         made = normalised(ran, template)
         self.assertEqual([c.execution_count for c in made.cells if c.cell_type == 'code'], [1, None, 2])
