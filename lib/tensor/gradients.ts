@@ -16,17 +16,18 @@ export function valueAndGrads<P extends Tensors, A extends Tensors = Tensors>(
   const names = Object.keys(params)
   if (names.length === 0) throw new Error('valueAndGrads: params is empty')
   return tf.tidy(() => {
-    let kept: [string, tfjs.Tensor][] = []
-    const { value, grads } = tf.valueAndGrads((...weights: tfjs.Tensor[]) => {
-      const { loss, aux } = f(Object.fromEntries(names.map((name, i) => [name, weights[i]])) as P)
+    let kept: [string, tfjs.Tensor][] = [], value!: tfjs.Scalar
+    const run = () => {
+      const { loss, aux } = f(params)
       if (loss.size !== 1) throw new Error(`valueAndGrads: expected a scalar loss, got shape [${loss.shape.join(', ')}]; reduce it first`)
       kept = Object.entries(aux ?? {}).map(([name, tensor]) => [name, tf.keep(tensor.clone())])
-      return loss.rank === 0 ? loss : loss.asScalar()
-    })(names.map(name => params[name]))
+      return value = loss.rank === 0 ? loss : loss.asScalar()
+    }
+    // tf.valueAndGrads is this call, but turns a weight without gradient into an error that does not name it
+    const { grads } = tf.engine().gradients(run, names.map(name => params[name]), undefined, true)
     const aux = Object.fromEntries(kept.map(([name, tensor]) => { const out = tensor.clone(); tensor.dispose(); return [name, out] }))
-    names.forEach((name, i) => {
-      if (!grads[i]) throw new Error(`valueAndGrads: the loss does not depend on ${name}; pass only what it trains`)
-    })
+    const idle = names.filter((_, i) => !(grads[i] as tfjs.Tensor | undefined))
+    if (idle.length > 0) throw new Error(`valueAndGrads: the loss does not depend on ${idle.join(', ')}; pass only what it trains`)
     return { value, grads: Object.fromEntries(names.map((name, i) => [name, grads[i]])), aux } as never
   })
 }

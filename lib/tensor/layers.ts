@@ -100,6 +100,6 @@ export function embed(table: tfjs.Tensor, ids: Int32Array, what = 'id'): tfjs.Te
   const index = tf.tensor1d(ids, 'int32')
   return composite([table], save => {
     save([index])
-    return tf.gather(table, index) as tfjs.Tensor2D
+    return tf.gather(table, index)
   }, (dy, [index]) => [tf.unsortedSegmentSum(dy, index as tfjs.Tensor1D, rows)])
 }
