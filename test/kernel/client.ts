@@ -48,9 +48,9 @@ export function killAll() { for (const kill of running) kill() }
 
 export type Client = Awaited<ReturnType<typeof startKernel>>
 /** Starts the kernel of the repository at `root` and waits until it answers. `node`: further arguments for Node. */
-export async function startKernel({ root = repository, cwd = root, node = [] as string[] } = {}) {
+export async function startKernel({ root = repository, cwd, node = [] }: { root?: string, cwd?: string, node?: string[] } = {}) {
   const { connection, file, shell, control, iopub, close } = await connect()
-  const child = spawn(process.execPath, [...argv(root, file).slice(0, -2), ...node, ...argv(root, file).slice(-2)], { cwd, stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(process.execPath, [...argv(root, file).slice(0, -2), ...node, ...argv(root, file).slice(-2)], { cwd: cwd ?? root, stdio: ['ignore', 'ignore', 'pipe'] })
   let terminal = '', gone = false
   child.stderr.on('data', (text: Buffer) => { terminal += text.toString() })
   const kill = () => { child.kill('SIGKILL'); close(); running.delete(kill) }
