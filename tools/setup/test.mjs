@@ -8,6 +8,7 @@ import { oraclePython } from './oracle.mjs'
 import { cache, read, root } from './paths.mjs'
 import { indent, run, say, SetupError, step } from './say.mjs'
 import { alone, setup } from './setup.mjs'
+import { unit } from './unit.mjs'
 
 const options = flags('npm test -- [--no-native]', { 'no-native': { type: 'boolean' } })
 const total = { passed: 0, failed: 0 }
@@ -36,38 +37,6 @@ const program = file => path.join(root, 'node_modules', file)
 async function check(file, args) {
   const { code, tail, out } = await run(process.execPath, [program(file), ...args], { cwd: root })
   return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1, report: out.trim() || tail }
-}
-
-/** Reads mocha's stream of events (one JSON array a line): shows how far it is, counts by its own final numbers. */
-async function unit(note, env) {
-  let stats
-  let planned = 0
-  let seen = 0
-  const failures = []
-  const onLine = line => {
-    // What a test prints without a line end stands before mocha's line.
-    const at = line.search(/\["(start|pass|fail|end)",\{/)
-    if (at < 0) return
-    let event, data
-    try {
-      [event, data] = JSON.parse(line.slice(at))
-    } catch {
-      return
-    }
-    if (event === 'start') planned = data.total
-    else if (event === 'end') stats = data
-    else {
-      seen++
-      if (event === 'fail') failures.push(`${data.fullTitle}\n${indent(data.stack ?? data.err ?? '')}`)
-      note(`${seen} of ${planned}`)
-    }
-  }
-  const { code, tail } = await run(process.execPath, [program('mocha/bin/mocha.js'), '--reporter', 'json-stream'], { cwd: root, env, onLine })
-  if (!stats) return { passed: 0, failed: 1, report: `mocha ended (${code}) before its tests did:\n${tail}` }
-  // A test that neither passed nor failed (skipped, or never reached) is not a passed test.
-  const missing = Math.max(0, planned - stats.passes - stats.failures)
-  const failed = Math.max(stats.failures + missing, code === 0 ? 0 : 1)
-  return { passed: stats.passes, failed, report: [...failures, ...(missing ? [`${missing} of ${planned} tests did not run`] : [])].join('\n') }
 }
 
 /** Runs every lab headlessly in both forms. */
