@@ -8,7 +8,7 @@ import { must, run, SetupError } from './say.mjs'
 
 const platform = `${process.platform}-${process.arch}`
 // The wheel is chosen by its tag: the Python that runs pip need not be this one.
-const linux = machine => ['2_28', '2_27', '2_17'].map(glibc => `manylinux_${glibc}_${machine}`).concat(`manylinux2014_${machine}`)
+const linux = machine => [...Array.from({ length: 24 }, (_, i) => `manylinux_2_${28 - i}_${machine}`), `manylinux2014_${machine}`]
 const wheels = {
   cpu: {
     'linux-x64': { wheel: 'tensorflow-cpu', version: '2.15.1', tags: linux('x86_64'), uv: 'x86_64-manylinux_2_28', size: '207 MB' },
