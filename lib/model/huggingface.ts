@@ -104,7 +104,7 @@ export function readParams(files: readonly Safetensors[], config: ModelConfig, f
   const values = Object.entries(shapes).map(([name, shape]): [string, number[], Float32Array] => {
     const tensor = stored.get(name) ?? fail(`tensor '${name}' of shape [${shape.join(', ')}] is missing`)
     if (tensor.shape.join() !== shape.join()) fail(`tensor '${name}' at byte ${tensor.offset}: expected shape [${shape.join(', ')}], got [${tensor.shape.join(', ')}]`)
-    const numbers = unstore(tensor, name)
+    const numbers = unstore(tensor, name, from)
     if (!(numbers instanceof Float32Array)) return fail(`tensor '${name}' at byte ${tensor.offset}: expected floating-point weights, got ${tensor.dtype}`)
     const bad = numbers.findIndex(v => !Number.isFinite(v))
     if (bad >= 0) fail(`tensor '${name}' at byte ${tensor.offset}: element ${bad} is ${numbers[bad]}; a model with such a weight gives no number`)

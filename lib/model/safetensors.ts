@@ -130,10 +130,10 @@ export function store(values: Float32Array | Float64Array | Int32Array | BigInt6
  * BOOL as Uint8Array. Throws FormatError, naming tensor and byte, where a number does not fit: a finite F64 beyond float32, an I64
  * beyond 32 bits, a BOOL that is neither 0 nor 1.
  */
-export function unstore(stored: Stored, name: string): Float32Array | Int32Array | Uint8Array {
+export function unstore(stored: Stored, name: string, from = 'safetensors'): Float32Array | Int32Array | Uint8Array {
   const { dtype, bytes } = stored, n = bytes.length / DTYPE_BYTES[dtype], copy = new Uint8Array(bytes).buffer // Buffer's slice would be a view
   const misfit = (i: number, value: unknown, type: string): never => {
-    throw new FormatError(`tensor '${name}': element ${i} at byte ${(stored.offset ?? 0) + i * DTYPE_BYTES[dtype]} is ${value}, which ${type} cannot hold`)
+    throw new FormatError(`${from}: tensor '${name}': element ${i} at byte ${(stored.offset ?? 0) + i * DTYPE_BYTES[dtype]} is ${value}, which ${type} cannot hold`)
   }
   switch (dtype) {
     case 'F32': return new Float32Array(copy)

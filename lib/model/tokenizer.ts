@@ -24,16 +24,23 @@ export function readTokenizer(files: TokenizerFiles, from = 'tokenizer.json'): T
   const { model, added_tokens, pre_tokenizer, normalizer } = parsed.data
   const vocabulary = vocabularyOf(model.vocab, added_tokens, from)
   const special: SpecialTokens = Object.fromEntries(ROLES.map(name => [name, config.data[`${name}_token`] ?? undefined]).filter(([, token]) => token !== undefined))
-  const named = Object.values(special), additional = added_tokens.filter(t => t.special && !named.includes(t.content)).map(t => t.content)
+  const roles = Object.values(special), additional = added_tokens.filter(t => t.special && !roles.includes(t.content)).map(t => t.content)
   const options = { ...special, additional, chatTemplate: config.data.chat_template ?? undefined }
   if (model.type === 'WordLevel') {
     if (pre_tokenizer?.type !== 'WhitespaceSplit' || normalizer) throw new Error(`${from}: a WordLevel model needs pre_tokenizer WhitespaceSplit and no normalizer, got ${pre_tokenizer?.type} and ${normalizer?.type}`)
     const unk = typeof model.unk_token === 'string' && vocabulary.includes(model.unk_token) ? model.unk_token : undefined
     if (special.unk !== unk) throw new Error(`${from}: tokenizer_config.json names unk_token ${special.unk}, model.unk_token is ${unk}`)
-    return wordTokenizer(vocabulary, options)
+    return named(from, () => wordTokenizer(vocabulary, options))
   }
-  if (model.type === 'BPE') return bpeTokenizer(files['tokenizer.json'], vocabulary, options, from)
+  if (model.type === 'BPE') return named(from, () => bpeTokenizer(files['tokenizer.json'], vocabulary, options))
   throw new Error(`${from}: model.type ${model.type} is not supported, expected WordLevel or BPE`)
+}
+
+/** What `make` returns; its errors get the file's name in front. */
+function named<T>(from: string, make: () => T): T {
+  try {
+    return make()
+  } catch (error) { throw new Error(`${from}: ${(error as Error).message}`, { cause: error }) }
 }
 
 function vocabularyOf(vocab: Record<string, number>, added: readonly z.infer<typeof addedTokenSchema>[], from: string): string[] {

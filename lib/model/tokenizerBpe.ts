@@ -31,18 +31,18 @@ for (let byte = 0, next = 256; byte < 256; byte++) {
  * Byte-level BPE (GPT-2's, Llama 3's …) from the contents of a tokenizer.json, run by @huggingface/tokenizers.
  * Throws Error naming the field where the file asks for something else, or a merge has no id.
  */
-export function bpeTokenizer(file: unknown, vocabulary: readonly string[], options: TokenizerOptions, from = 'tokenizer.json'): Tokenizer {
+export function bpeTokenizer(file: unknown, vocabulary: readonly string[], options: TokenizerOptions): Tokenizer {
   const parsed = bpeSchema.safeParse(file)
-  if (!parsed.success) throw new Error(`${from}: no byte-level BPE that is supported: ${z.prettifyError(parsed.error)}`)
+  if (!parsed.success) throw new Error(`no byte-level BPE that is supported: ${z.prettifyError(parsed.error)}`)
   const ids = new Map(vocabulary.map((token, id) => [token, id]))
   parsed.data.model.merges.forEach((merge, i) => {
     const [a, b, ...more] = typeof merge === 'string' ? merge.split(' ') : merge
-    for (const part of [a, b, `${a}${b}`]) if (more.length || !ids.has(part)) throw new Error(`${from}: model.merges[${i}]: '${part}' is not in model.vocab`)
+    for (const part of [a, b, `${a}${b}`]) if (more.length || !ids.has(part)) throw new Error(`model.merges[${i}]: '${part}' is not in model.vocab`)
   })
-  for (const character of BYTE_OF.keys()) if (!ids.has(character)) throw new Error(`${from}: model.vocab lacks '${character}', the token of byte ${BYTE_OF.get(character)}`)
+  for (const character of BYTE_OF.keys()) if (!ids.has(character)) throw new Error(`model.vocab lacks '${character}', the token of byte ${BYTE_OF.get(character)}`)
   const { roles, all } = specialIds(vocabulary, options), isAdded = new Set((file as { added_tokens?: { content: string }[] }).added_tokens?.map(t => t.content))
-  for (const token of vocabulary) if (!isAdded.has(token) && [...token].some(c => !BYTE_OF.has(c))) throw new Error(`${from}: model.vocab: '${token}' is no string of byte-level BPE`)
-  const engine = makeEngine(file as object, from), encoder = new TextEncoder(), decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+  for (const token of vocabulary) if (!isAdded.has(token) && [...token].some(c => !BYTE_OF.has(c))) throw new Error(`model.vocab: '${token}' is no string of byte-level BPE`)
+  const engine = new Engine({ ...file as object, post_processor: null }, {}), encoder = new TextEncoder(), decoder = new TextDecoder('utf-8', { ignoreBOM: true })
   const bytes = (tokens: ArrayLike<number>) => {
     checkIds(tokens, vocabulary)
     return Array.from(tokens, id => {
@@ -61,10 +61,4 @@ export function bpeTokenizer(file: unknown, vocabulary: readonly string[], optio
     },
     files: { 'tokenizer.json': file, 'tokenizer_config.json': configFile(options) },
   }
-}
-
-function makeEngine(file: object, from: string): Engine {
-  try {
-    return new Engine({ ...file, post_processor: null }, {})
-  } catch (error) { throw new Error(`${from}: ${(error as Error).message}`, { cause: error }) }
 }

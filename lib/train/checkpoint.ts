@@ -7,7 +7,7 @@ import { FormatError, readSafetensors, store, unstore, writeSafetensors } from '
 import type { Stored } from '../model/safetensors'
 import { tf } from '../tensor/backend'
 import { writeAtomic } from './atomic'
-import type { Json, TrainState } from './training'
+import type { TrainState } from './training'
 
 /** How far the log was when a checkpoint was taken: its length and the SHA-256 of that much of it. */
 export interface LogMark { readonly bytes: number; readonly sha256: string }
@@ -57,7 +57,7 @@ export function decodeCheckpoint(file: Uint8Array, from = 'checkpoint'): Checkpo
     const stored = tensors.get(name) ?? fail(`tensor '${name}' is missing`), at = `tensor '${name}' at byte ${stored.offset}`
     if (stored.dtype !== 'F32' || stored.shape.join() !== shape.join()) fail(`${at}: expected F32 of shape [${shape.join(', ')}], got ${stored.dtype} of [${stored.shape.join(', ')}]`)
     if (hash(stored.bytes) !== sha256) fail(`${at} has been changed: its SHA-256 is another`)
-    const numbers = unstore(stored, name) as Float32Array, bad = numbers.findIndex(v => !Number.isFinite(v))
+    const numbers = unstore(stored, name, from) as Float32Array, bad = numbers.findIndex(v => !Number.isFinite(v))
     if (bad >= 0) fail(`${at}: element ${bad} is ${numbers[bad]}`)
     return [name, { shape, numbers }]
   }))
@@ -66,7 +66,7 @@ export function decodeCheckpoint(file: Uint8Array, from = 'checkpoint'): Checkpo
   const { kind, step, random, more, log } = manifest
   const models = Object.fromEntries(manifest.roles.map(role => [role, under(`model/${role}/`)]))
   const optimisers = Object.fromEntries(Object.entries(manifest.optimisers).map(([role, done]) => [role, { step: done, slots: under(`optimiser/${role}/`) as Record<string, tfjs.Tensor1D> }]))
-  return { log, state: { kind, step, random, more: more as Json, models, optimisers } }
+  return { log, state: { kind, step, random, more, models, optimisers } }
 }
 
 const NAME = /^step-(\d{9})\.safetensors$/

@@ -1,0 +1,113 @@
+import { rewardModelLoss } from '../loss/rewardModel'
+import { sequenceScores } from '../model/heads'
+import type { ModelConfig } from '../model/config'
+import { adamw } from '../model/optimiser'
+import type { Optimiser } from '../model/optimiser'
+import type { Params } from '../model/params'
+import { constantSchedule } from '../model/schedules'
+import type { Schedule } from '../model/schedules'
+import { padSequences } from '../reward/rewardModel'
+import { tf } from '../tensor/backend'
+import { assertFinite } from '../tensor/finite'
+import { valueAndGrads } from '../tensor/gradients'
+import { Random } from '../tensor/random'
+import { applyGradients, startState, training } from './training'
+import type { Training } from './training'
+
+/** Two whole sequences (prompt and response) of which the first was preferred; `margin`: how far apart they should be (default 0). */
+export interface RewardPair { readonly chosen: ArrayLike<number>; readonly rejected: ArrayLike<number>; readonly margin?: number }
+
+export interface RewardModelOptions {
+  /** A trunk with a scalar head (see withScoreHead); its weights stay as they are, the trained ones are `training.state.models.reward`. */
+  readonly model: { readonly config: ModelConfig, readonly params: Params }
+  readonly pairs: readonly RewardPair[]
+  /** Optimiser steps; default: one epoch. */
+  readonly steps?: number
+  /** Pairs a step (default 16). */
+  readonly batchSize?: number
+  /** Weight of (r_w + r_l)² in the loss (default 0); 0.01 keeps rewards around 0. */
+  readonly centring?: number
+  /** Default: AdamW, weight decay 0, gradients clipped to norm 1, at a constant rate of 1e-3. */
+  readonly optimiser?: Optimiser
+  readonly schedule?: Schedule
+  /** Seed of the order of pairs and of dropout (default 0). False as shuffle takes the pairs as they come. */
+  readonly seed?: number
+  readonly shuffle?: boolean
+}
+
+/** One record a step, named as TRL's RewardTrainer names them; of the step's pairs, before the update. */
+export interface RewardModelMetrics {
+  /** From 1. */
+  readonly step: number
+  /** Mean over the pairs, nats. */
+  readonly loss: number
+  /** Share of pairs whose chosen reward is the higher one. */
+  readonly accuracy: number
+  /** Mean of r_w − r_l. */
+  readonly margin: number
+  readonly min_reward: number
+  readonly mean_reward: number
+  readonly max_reward: number
+  /** Before clipping. */
+  readonly grad_norm: number
+  readonly learning_rate: number
+  readonly epoch: number
+}
+
+/**
+ * Reward modelling: minimises the mean of {@link rewardModelLoss} over pairs.  Ouyang 2022, arXiv:2203.02155 §3.5; Stiennon 2020, arXiv:2009.01325
+ * Every epoch takes the pairs in a new order that the seed decides. Stops with an error at the first loss or gradient that is not finite.
+ */
+export function rewardModel(options: RewardModelOptions): Training<RewardModelMetrics> {
+  const { model: { config, params }, pairs, batchSize = 16, centring = 0, optimiser = adamw({ lr: 1e-3, maxGradNorm: 1 }), shuffle = true } = options
+  const schedule = options.schedule ?? constantSchedule({ lr: 1e-3 }), perEpoch = Math.ceil(pairs.length / batchSize), steps = options.steps ?? perEpoch
+  check(options, batchSize)
+  return training(startState('rewardModel', { reward: params }, { reward: optimiser.init(params) }, Random.seed(options.seed ?? 0)), function* (own) {
+    while (own.state.step < steps) {
+      const { state } = own, t = state.step, random = Random.resume(state.random), epoch = Math.floor(t / perEpoch), first = (t % perEpoch) * batchSize
+      const order = shuffle ? random.split(`epoch ${epoch}`).shuffle(pairs) : pairs, batch = order.slice(first, first + batchSize)
+      const { grads, loss, rewards } = gradients(state.models.reward, config, batch, centring, random.split(`step ${t}`))
+      assertFinite('loss', t + 1, loss)
+      const learning_rate = schedule(t), grad_norm = applyGradients(state, 'reward', (p, s) => optimiser.update(grads, s, p, learning_rate), grads)
+      state.step = t + 1
+      yield { step: t + 1, loss, ...rewards, grad_norm, learning_rate, epoch: (t + 1) / perEpoch }
+    }
+  })
+}
+
+type Rewards = Pick<RewardModelMetrics, 'accuracy' | 'margin' | 'min_reward' | 'mean_reward' | 'max_reward'>
+
+/** Gradients of the mean loss of a batch, and what its rewards are. Chosen and rejected go through the model together. */
+function gradients(params: Params, config: ModelConfig, batch: readonly RewardPair[], centring: number, random: Random): { grads: Params, loss: number, rewards: Rewards } {
+  const n = batch.length, { tokens, mask } = padSequences([...batch.map(p => p.chosen), ...batch.map(p => p.rejected)])
+  const margin = batch.some(p => p.margin) ? batch.map(p => p.margin ?? 0) : undefined
+  const { value, grads, aux } = valueAndGrads(weights => {
+    const scores = sequenceScores(weights, config, tokens, { mask, random })
+    return { loss: tf.mean(rewardModelLoss(tf.slice(scores, 0, n), tf.slice(scores, n, n), { margin, centring })).asScalar(), aux: { scores } }
+  }, params)
+  const loss = value.dataSync()[0], scores = aux.scores.dataSync<'float32'>()
+  tf.dispose([value, aux.scores])
+  return { grads, loss, rewards: describe(scores) }
+}
+
+/** What TRL reports of rewards, chosen ones first. */
+function describe(scores: Float32Array): Rewards {
+  const n = scores.length / 2, mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length
+  const margins = Array.from({ length: n }, (_, i) => scores[i] - scores[n + i])
+  return {
+    accuracy: mean(margins.map(m => Number(m > 0))), margin: mean(margins),
+    min_reward: Math.min(...scores), mean_reward: mean([...scores]), max_reward: Math.max(...scores),
+  }
+}
+
+function check({ model, pairs, steps = 1 }: RewardModelOptions, batchSize: number): void {
+  if (pairs.length === 0) throw new Error('rewardModel: no pairs')
+  if (!('score.weight' in model.params)) throw new Error('rewardModel: score.weight is missing; give the model a scalar head with withScoreHead')
+  for (const [name, value] of Object.entries({ steps, batchSize })) {
+    if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`${name}: expected a positive integer, got ${value}`)
+  }
+  pairs.forEach(({ chosen, rejected, margin = 0 }, i) => {
+    if (chosen.length === 0 || rejected.length === 0) throw new Error(`rewardModel: pair ${i} has an empty sequence`)
+    if (!(margin >= 0 && margin < Infinity)) throw new RangeError(`rewardModel: pair ${i} has a margin of ${margin}, expected a number from 0 on`)
+  })
+}
