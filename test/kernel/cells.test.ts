@@ -32,6 +32,13 @@ describe('kernel: cells', () => {
     expect(await run('const { sep } = await import("node:path");\nsep')).to.equal(path.sep)
   })
 
+  it('finds variables of earlier cells in shorthand properties', async () => {
+    await run('const lower = 0.1, upper = 0.9')
+    expect(await run('({ lower, upper })')).to.equal('{ lower: 0.1, upper: 0.9 }')
+    expect(await run('const both = (lower: number) => ({ lower, upper });\nboth(5)')).to.equal('{ lower: 5, upper: 0.9 }')
+    expect(await run('const sized = () => { const { length } = [1, 2]; return { length, upper } };\nsized()')).to.equal('{ length: 2, upper: 0.9 }')
+  })
+
   it('runs a cell twice, with every kind of declaration', async () => {
     const cell = 'import * as labs from "rlhf-labs";\nimport { dpo, type Pair } from "rlhf-labs";\nconst c = 1;\nlet v = 2;\nfunction f() { return c }\nclass C { x = 1 }\ninterface I { x: number }\ntype T = string;\nenum E { A }'
     await run(cell)

@@ -34,7 +34,7 @@ export function compile(n: number, source: string, declarations: string): Compil
     modules.add(`${module}.js`)
     return diagnostics.length ? { ok: false, diagnostics } : { ok: true, isAsync: false, declarations, sideFiles: [] }
   }
-  const plain = withoutExports(source), out = converter.convert(declarations, plain)
+  const plain = withoutShorthand(withoutExports(source)), out = converter.convert(declarations, plain)
   if (out.diagnostics.length) return { ok: false, diagnostics: out.diagnostics }
   const isAsync = hasTopLevelAwait(plain), sideFiles = out.sideOutputs ?? []
   for (const { path: file, data } of sideFiles) remember(file, data, 0, modules.has(path.basename(file)) ? 1 : 0)
@@ -79,6 +79,23 @@ function withoutExports(source: string): string {
     const start = word.getStart() - shift
     return text.slice(0, start) + ' '.repeat('export'.length) + text.slice(start + 'export'.length)
   }, source)
+}
+
+/**
+ * tslab does not find an earlier cell's variable in `{ name }`: `{ name: name }` instead, where this cell does not declare it.
+ * Columns to its right on the same line come out later by as much in messages.
+ */
+function withoutShorthand(source: string): string {
+  if (!/[{,]\s*[\w$]+\s*[,}]/.test(source)) return source
+  const shift = 'export {};'.length, declared = new Set<string>(), found: { name: string, end: number }[] = []
+  const visit = (node: import('@tslab/typescript-for-tslab').Node): void => {
+    const name = (node as { name?: import('@tslab/typescript-for-tslab').Node }).name
+    if (ts.isShorthandPropertyAssignment(node)) found.push({ name: node.name.text, end: node.name.end - shift })
+    else if (name && ts.isIdentifier(name) && !ts.isPropertyAccessExpression(node) && !ts.isPropertyAssignment(node)) declared.add(name.text)
+    ts.forEachChild(node, visit)
+  }
+  visit(parse(source))
+  return found.filter(({ name }) => !declared.has(name)).reverse().reduce((text, { name, end }) => `${text.slice(0, end)}: ${name}${text.slice(end)}`, source)
 }
 
 function hasTopLevelAwait(source: string): boolean {
