@@ -11,11 +11,12 @@ export function labSeed(): number {
 
 /** Shows a line that depends on the machine; `volatile` is the fixed text that stands in a committed notebook. */
 export function showVolatile(text: string, volatile: string): void {
-  display({ 'text/plain': visible(text), 'text/html': `<code>${html(text)}</code>` }, { metadata: { volatile } })
+  display({ 'text/plain': visible(text), 'text/html': `<pre>${html(text)}</pre>` }, { metadata: { volatile } })
 }
 
-/** Waits for the tensor backend and shows which one runs, on which device. */
+/** Waits for the tensor backend and shows which one runs, whether it really computes on a GPU, and how to get a faster one. */
 export async function announceBackend(): Promise<void> {
-  const { label, device } = await ready()
-  showVolatile(`Tensors run on ${label}, device: ${device}${device === 'GPU' ? '' : ' (no GPU is used)'}`, 'Tensors run on <backend>, device: <CPU or GPU>')
+  const { label, device, faster } = await ready()
+  const gpu = device === 'GPU' ? 'the GPU is used' : 'no GPU is used'
+  showVolatile(`Tensors run on ${label}; ${gpu}${faster ? `\n(${faster})` : ''}`, 'Tensors run on <backend and version>; <whether a GPU is used>')
 }

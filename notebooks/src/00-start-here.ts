@@ -17,7 +17,7 @@ import {
 // %% [markdown]
 // ## Where does this run?
 //
-// Tensors are computed by a *backend*. The next cell says which one you have, and on which device. It says GPU only when the backend reports that it really uses one.
+// Tensors are computed by a *backend*. The next cell says which one you have, and on which device. It says that a GPU is used only when the backend reports that it really computes on one, and not when a GPU package merely is installed.
 
 // %% promises=["text"]
 await announceBackend()
@@ -25,7 +25,7 @@ await announceBackend()
 // %% [markdown]
 // Is it fast? Here is one measurement: the product of two 512 × 512 matrices, the best of five. A desktop CPU takes around 2 to 10 ms, a GPU well under 1 ms.
 //
-// If you have an NVIDIA GPU and the line above says CPU, run `npm run doctor` in a terminal. It prints what is missing; `environment.md` says how to mend it. All labs also run on a CPU.
+// If you have an NVIDIA GPU and the line above says that none is used, run `npm run doctor` in a terminal. It prints what is missing; `environment.md` says how to mend it. All labs also run on a CPU.
 
 // %% promises=["text"]
 const square = tf.randomUniform([512, 512], -1, 1, 'float32', labSeed())

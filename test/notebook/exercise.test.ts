@@ -117,7 +117,7 @@ describe('notebook/exercise', () => {
     expect(line.metadata).to.deep.equal({ volatile: '<n> ms' })
     expect(line.data['text/plain']).to.equal('3 ms')
     const { label, device } = await ready()
-    expect(backend.data['text/plain']).to.include(label).and.to.include(device)
+    expect(backend.data['text/plain']).to.include(label).and.to.include(device === 'GPU' ? 'the GPU is used' : 'no GPU is used')
     expect(backend.metadata).to.have.property('volatile').that.does.not.include(label)
   })
 })
