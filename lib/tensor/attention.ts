@@ -51,14 +51,16 @@ export function attention(q: tfjs.Tensor4D, k: tfjs.Tensor4D, v: tfjs.Tensor4D, 
 export function packedAttention(qkv: tfjs.Tensor2D, [b, t]: readonly [number, number], heads: number, mask?: tfjs.Tensor, keep?: tfjs.Tensor): tfjs.Tensor2D {
   const width = qkv.shape[1] / 3, e = width / heads, scale = 1 / Math.sqrt(e)
   if (qkv.shape[0] !== b * t || !Number.isInteger(e)) throw new Error(`packedAttention: [${qkv.shape.join(', ')}] is not [${b}·${t}, 3·${heads}·width]`)
+  // Transposes of four axes and splits of two: with more, wasm moves single numbers.
   return composite([qkv], save => {
-    const [q, k, v] = tf.unstack(transpose(reshape(qkv, [b, t, 3, heads, e]), [2, 0, 3, 1, 4]))
+    const packed = reshape(transpose(reshape(qkv, [b, t, 3 * heads, e]), [0, 2, 1, 3]), [b, 3 * t * width])
+    const [q, k, v] = tf.split(packed, 3, 1).map(x => reshape(x, [b, heads, t, e]))
     const scaled = mul(q, scale), { out, weights } = attend(scaled, k, v, mask, keep)
     save(keep ? [scaled, k, v, out, weights, keep] : [scaled, k, v, out, weights])
     return reshape(transpose(out, [0, 2, 1, 3]), [b * t, width])
   }, (dy, saved) => {
     const dout = transpose(reshape(dy, [b, t, heads, e]), [0, 2, 1, 3]), [dq, dk, dv] = attendGrad(dout, saved)
-    return [reshape(transpose(tf.stack([mul(dq, scale), dk, dv]), [1, 3, 0, 2, 4]), [b * t, 3 * width])]
+    return [reshape(transpose(tf.concat([mul(dq, scale), dk, dv], 1), [0, 2, 1, 3]), [b * t, 3 * width])]
   })
 }
 

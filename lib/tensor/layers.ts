@@ -1,6 +1,6 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { tf } from './backend'
-import { add, columnSums, lastMeans, matMul, mul, rsqrt, sigmoid, square, sub, tanh, tanhGrad } from './native'
+import { add, columnSums, gatherRows, lastMeans, matMul, mul, rsqrt, sigmoid, sigmoidGrad, square, sub, tallProduct } from './native'
 
 type Save = tfjs.GradSaveFunc
 type Gradient = (dy: tfjs.Tensor, saved: tfjs.Tensor[]) => tfjs.Tensor[]
@@ -28,7 +28,7 @@ export function linear(x: tfjs.Tensor2D, w: tfjs.Tensor, b?: tfjs.Tensor, transp
     const y = matMul(x, w, false, transposed)
     return b ? add(y, b) : y
   }, (dy, [x, w]) => {
-    const grads: tfjs.Tensor[] = [matMul(dy, w, false, !transposed), transposed ? matMul(dy, x, true) : matMul(x, dy, true)]
+    const grads: tfjs.Tensor[] = [matMul(dy, w, false, !transposed), transposed ? tallProduct(dy, x) : tallProduct(x, dy)]
     return b ? [...grads, columnSums(dy)] : grads
   })
 }
@@ -63,16 +63,18 @@ export function rmsNorm(x: tfjs.Tensor2D, g: tfjs.Tensor, epsilon: number): tfjs
   })
 }
 
-const GELU_1 = Math.sqrt(2 / Math.PI), GELU_3 = GELU_1 * 0.044715
+const GELU_1 = 2 * Math.sqrt(2 / Math.PI), GELU_3 = GELU_1 * 0.044715
 
-/** GPT-2's GELU, `gelu_new`: y = x/2 · (1 + tanh(√(2/π)(x + 0.044715 x³))).  Hendrycks 2016, arXiv:1606.08415 */
+/**
+ * GPT-2's GELU, `gelu_new`: y = x/2 · (1 + tanh(√(2/π)(x + 0.044715 x³))).  Hendrycks 2016, arXiv:1606.08415
+ * Computed as x σ(u), u = 2√(2/π)(x + 0.044715 x³), which is the same.
+ */
 export function gelu<T extends tfjs.Tensor>(x: T): T {
   const wanted = tf.engine().state.gradientDepth > 0
   return composite([x], save => {
-    const squared = square(x), t = tanh(mul(x, add(mul(squared, GELU_3), GELU_1)))
-    const gate = add(mul(t, 0.5), 0.5)
-    // The derivative now, while its parts are at hand: one tensor to keep instead of four.
-    if (wanted) save([add(gate, mul(tanhGrad(t, x), add(mul(squared, 1.5 * GELU_3), 0.5 * GELU_1)))])
+    const squared = square(x), gate = sigmoid(mul(x, add(mul(squared, GELU_3), GELU_1)))
+    // The derivative σ + σ(1 − σ) x u' now, while its parts are at hand: one tensor to keep instead of three.
+    if (wanted) save([add(gate, sigmoidGrad(gate, mul(x, add(mul(squared, 3 * GELU_3), GELU_1))))])
     return mul(x, gate)
   }, (dy, [derivative]) => [mul(dy, derivative)])
 }
@@ -97,9 +99,5 @@ export function swiGlu<T extends tfjs.Tensor>(gate: T, up: T): T {
 export function embed(table: tfjs.Tensor, ids: Int32Array, what = 'id'): tfjs.Tensor2D {
   const rows = table.shape[0], bad = ids.findIndex(id => !(id >= 0 && id < rows))
   if (bad >= 0) throw new RangeError(`${what} ${ids[bad]} (number ${bad}): expected 0 to ${rows - 1}, the rows of the table`)
-  const index = tf.tensor1d(ids, 'int32')
-  return composite([table], save => {
-    save([index])
-    return tf.gather(table, index)
-  }, (dy, [index]) => [tf.unsortedSegmentSum(dy, index as tfjs.Tensor1D, rows)])
+  return composite([table], () => gatherRows(table, ids), dy => [tf.unsortedSegmentSum(dy, tf.tensor1d(ids, 'int32'), rows)])
 }

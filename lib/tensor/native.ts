@@ -39,7 +39,6 @@ export const sub = binary('Sub', (a, b) => tf.sub(a, b))
 export const mul = binary('Mul', (a, b) => tf.mul(a, b))
 export const square = unary('Square', x => tf.square(x))
 export const rsqrt = unary('Rsqrt', x => tf.rsqrt(x))
-export const tanh = unary('Tanh', x => tf.tanh(x))
 export const sigmoid = unary('Sigmoid', x => tf.sigmoid(x))
 export const softmax = unary('Softmax', x => tf.softmax(x))
 
@@ -61,6 +60,22 @@ export function reshape(x: Tensor, shape: number[]): Tensor {
   return isNative() ? native('Reshape', [x, tf.tensor1d(shape, 'int32')], [], 'Tshape') : tf.reshape(x, shape)
 }
 
+/**
+ * aᵀ b for tall a [n, i] and b [n, j], the gradient of a weight. wasm repacks its second factor at every product,
+ * so the narrower one stands there.
+ */
+export function tallProduct(a: Tensor, b: Tensor): Tensor {
+  return isNative() || a.shape[1]! >= b.shape[1]! ? matMul(a, b, true) : tf.transpose(tf.matMul(b, a, true))
+}
+
+/** Rows of a table [rows, d] → [n, d], indices in range. wasm's own kernel moves single numbers; on the host a row is one copy. */
+export function gatherRows(table: Tensor, index: Int32Array): Tensor {
+  if (tf.getBackend() !== 'wasm') return tf.gather(table, tf.tensor1d(index, 'int32'))
+  const from = table.dataSync<'float32'>(), width = table.shape[1]!, out = new Float32Array(index.length * width)
+  index.forEach((row, i) => out.set(from.subarray(row * width, (row + 1) * width), i * width))
+  return tf.tensor2d(out, [index.length, width])
+}
+
 /** Sum over the rows of [n, d] → [d]: natively the gradient of a bias, twice as quick as the general sum. */
 export function columnSums(x: Tensor): Tensor {
   return isNative() ? native('BiasAddGrad', [x]) : tf.sum(x, 0)
@@ -76,7 +91,7 @@ export function lastMeans(x: Tensor): Tensor {
   return isNative() ? native('Mean', [x, tf.scalar(-1, 'int32')], [['keep_dims', true]], 'Tidx') : tf.mean(x, -1, true)
 }
 
-/** (1 − t²)·dy, the gradient of t = tanh. */
-export function tanhGrad(t: Tensor, dy: Tensor): Tensor {
-  return isNative() ? native('TanhGrad', [t, dy]) : tf.sub(dy, tf.mul(dy, tf.square(t)))
+/** σ (1 − σ)·dy for σ = sigmoid: its gradient. */
+export function sigmoidGrad(s: Tensor, dy: Tensor): Tensor {
+  return isNative() ? native('SigmoidGrad', [s, dy]) : tf.mul(tf.mul(s, tf.sub(1, s)), dy)
 }
