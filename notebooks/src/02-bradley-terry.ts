@@ -549,7 +549,7 @@ claim('it is no better than knowing nothing of the teams; the penalised fit is',
 reveal('2.too-sure', unpenalised.ECE < 0.03 ? 'A' : top.observed > top.predicted ? 'B' : 'C')
 
 // %% [markdown]
-// A reward model trained until its loss is lowest on the training pairs does the same: margins grow, and its confidence is worth nothing. Lab 04 shows it.
+// A reward model that is trained to the lowest loss on its training pairs can go the same way: margins grow, and its probabilities come out too sure. Lab 04 draws its calibration curve.
 //
 // ## Elo over eleven seasons
 //
