@@ -35,4 +35,8 @@ export const labFlags = [
   '--LabApp.news_url=None',
   '--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate',
   '--ServerApp.ip=127.0.0.1',
+  // Only the address to open, and what goes wrong.
+  '--Application.log_level=WARN',
+  // In a container everybody is root; the server listens on this machine only and asks for its token all the same.
+  ...(process.getuid?.() === 0 ? ['--allow-root'] : []),
 ]
