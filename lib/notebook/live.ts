@@ -13,7 +13,8 @@ export interface LiveChart<T> {
 
 /**
  * A chart of the records pushed so far, redrawn in place; `figure` is a pure function of them.
- * Drawing takes at most about a fifth of the time: the pause between two pictures is four times what the last one took, and at least `everyMs`.
+ * Drawing takes about a fifth of the time at most: the pause between two pictures is four times what the last one took,
+ * at least `everyMs` and at most 5 s (the first picture takes longer, since it loads plotly.js).
  */
 export function live<T>(figure: (records: readonly T[]) => Figure, { everyMs = 700, alt }: { everyMs?: number; alt?: string } = {}): LiveChart<T> {
   const id = displayId(), records: T[] = []
@@ -24,7 +25,7 @@ export function live<T>(figure: (records: readonly T[]) => Figure, { everyMs = 7
     // JupyterLab draws an interactive chart once and then leaves it: it comes last
     await showFigure(now, alt, { id, update: shown, still: !final })
     shown = true
-    due = performance.now() + Math.max(everyMs, 4 * (performance.now() - start))
+    due = performance.now() + Math.max(everyMs, Math.min(5000, 4 * (performance.now() - start)))
   }
   return {
     async push(record) {

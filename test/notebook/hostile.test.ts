@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import type { Browser, Page } from 'playwright-core'
 import type { Figure } from '../../lib/plot/figure'
-import { openBrowser } from './browser'
+import { browserPath, openBrowser } from './browser'
 import { runCells, type Executed } from './jupyter'
 
 // each does something to window.ran when it runs, be it by itself, under the pointer or by a click
@@ -45,6 +45,13 @@ async function provoke(page: Page): Promise<unknown> {
   await page.waitForTimeout(500)
   return page.evaluate('window.ran')
 }
+
+describe('the browser for tests', () => {
+  it('says in one line what to install when there is none', () => {
+    expect(() => browserPath({ PATH: '' })).to.throw(/^no Chromium on the PATH: install it \(Debian, Ubuntu: apt install chromium;.*$/)
+    expect(() => browserPath({ CHROMIUM: '/nowhere/chromium' })).to.throw('CHROMIUM=/nowhere/chromium is no program')
+  })
+})
 
 describe('hostile text in outputs', function () {
   this.timeout(180_000)
