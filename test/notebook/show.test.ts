@@ -63,7 +63,14 @@ describe('notebook/show', () => {
       const figure = { data: [trace], layout: { annotations: [{ x: 2, y: 2, text: 'here', ax: 20, ay: -30 }] } }
       expect((await toPNG(plainFigure(figure))).length, trace.type ?? 'scatter').to.be.above(blank)
     }
-    expect(() => plainFigure({ data: [{ type: 'sankey' }] })).to.throw(TypeError, "'sankey' has no static picture")
+    expect(() => plainFigure({ data: [{ type: 'scatter3d' }] })).to.throw(TypeError, "'scatter3d' has no static picture")
+  })
+
+  it('draws with the whole of plotly.js what the small bundle lacks', async () => {
+    const sankey = { type: 'sankey', node: { label: ['demonstrations', 'comparisons', 'policy'] }, link: { source: [0, 1], target: [2, 2], value: [3, 1] } }
+    const svg = await toSVG(plainFigure({ data: [sankey] }))
+    expect(svg.match(/class="sankey-link"/g)).to.have.length(2)
+    expect(svg).to.contain('demonstrations')
   })
 
   it('stops at NaN and infinity, naming trace and place', async () => {
