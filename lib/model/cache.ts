@@ -7,8 +7,8 @@ import type { ModelConfig } from './config'
 import { shapeOf } from './config'
 import type { Params } from './params'
 
-/** Keys and values of every position so far, one tensor [2, b, keyHeads, s, e] a layer. Whoever holds it disposes it. */
-export type Cache = readonly tfjs.Tensor5D[]
+/** Keys and values of every position so far, [b, keyHeads, s, e] each, for every layer. Whoever holds it disposes it. */
+export type Cache = readonly { readonly k: tfjs.Tensor4D, readonly v: tfjs.Tensor4D }[]
 
 /** Tokens that continue the sequences of a cache: t columns for each of b rows. */
 export interface Continuation {
@@ -23,41 +23,38 @@ export interface Continuation {
 
 /** Runs the trunk on new tokens only, which see the cache and each other. Returns the hidden states of the last column [b, width] and the longer cache. */
 export function extend(params: Params, config: ModelConfig, cache: Cache | undefined, { rows, ids, positions, padding }: Continuation): { hidden: tfjs.Tensor2D, cache: Cache } {
-  const columns = ids.length / rows, past = cache ? cache[0].shape[3] : 0, { heads, headWidth, width } = shapeOf(config)
-  const longer: tfjs.Tensor5D[] = [], [hidden, ...out] = tf.tidy(() => {
-    const mask = visible(rows, past, columns, padding)
-    const meet = (q: tfjs.Tensor4D, kv: tfjs.Tensor5D, layer: number) => {
-      longer[layer] = cache ? tf.concat([cache[layer], kv], 3) : kv
-      const [k, v] = tf.unstack(longer[layer]) as tfjs.Tensor4D[]
-      return attention(q, k, v, mask)
+  const columns = ids.length / rows, past = cache ? cache[0].k.shape[2] : 0, { heads, headWidth, width } = shapeOf(config)
+  return tf.tidy(() => {
+    const mask = visible(rows, past, columns, padding), longer: { k: tfjs.Tensor4D, v: tfjs.Tensor4D }[] = []
+    const attend = (q: tfjs.Tensor4D, k: tfjs.Tensor4D, v: tfjs.Tensor4D, layer: number) => {
+      longer[layer] = cache ? { k: tf.concat([cache[layer].k, k], 2), v: tf.concat([cache[layer].v, v], 2) } : { k, v }
+      return attention(q, longer[layer].k, longer[layer].v, mask)
     }
     if (config.model_type === 'gpt2') {
       let x = tf.add<tfjs.Tensor2D>(embed(params['transformer.wte.weight'], ids, 'token'), embed(params['transformer.wpe.weight'], positions, 'position'))
-      const attend = (qkv: tfjs.Tensor2D, layer: number) => {
-        const split = tf.transpose(tf.reshape(qkv, [rows, columns, 3, heads, headWidth]), [2, 0, 3, 1, 4]), [q, kv] = tf.split(split, [1, 2], 0)
-        const met = meet(tf.reshape<tfjs.Rank.R4>(q, [rows, heads, columns, headWidth]), kv as tfjs.Tensor5D, layer)
-        return tf.reshape<tfjs.Rank.R2>(tf.transpose(met, [0, 2, 1, 3]), [rows * columns, width])
+      const packed = (qkv: tfjs.Tensor2D, layer: number) => {
+        const [q, k, v] = tf.unstack(tf.transpose(tf.reshape(qkv, [rows, columns, 3, heads, headWidth]), [2, 0, 3, 1, 4])) as tfjs.Tensor4D[]
+        const met = attend(q, k, v, layer)
+        return tf.reshape<tfjs.Rank.R2>(columns === 1 ? met : tf.transpose(met, [0, 2, 1, 3]), [rows * columns, width])
       }
-      for (let layer = 0; layer < config.n_layer; layer++) x = gptBlock(x, params, config, layer, attend)
-      return [layerNorm(lastColumn(x, rows, columns), params['transformer.ln_f.weight'], params['transformer.ln_f.bias'], config.layer_norm_epsilon), ...longer]
+      for (let layer = 0; layer < config.n_layer; layer++) x = gptBlock(x, params, config, layer, packed)
+      return { hidden: layerNorm(lastColumn(x, rows, columns), params['transformer.ln_f.weight'], params['transformer.ln_f.bias'], config.layer_norm_epsilon), cache: longer }
     }
     let x = embed(params['model.embed_tokens.weight'], ids, 'token')
     const angles = anglesOf(positions, rows, config)
-    const attend = (q: tfjs.Tensor4D, k: tfjs.Tensor4D, v: tfjs.Tensor4D, layer: number) => meet(q, tf.stack([k, v]) as tfjs.Tensor5D, layer)
     for (let layer = 0; layer < config.num_hidden_layers; layer++) x = llamaBlock(x, [rows, columns], params, config, layer, angles, attend)
-    return [rmsNorm(lastColumn(x, rows, columns), params['model.norm.weight'], config.rms_norm_eps), ...longer]
+    return { hidden: rmsNorm(lastColumn(x, rows, columns), params['model.norm.weight'], config.rms_norm_eps), cache: longer }
   })
-  return { hidden, cache: out }
 }
 
 /** The cache of some of its rows, in the given order. */
 export function selectRows(cache: Cache, rows: readonly number[]): Cache {
-  return tf.tidy(() => { const index = tf.tensor1d([...rows], 'int32'); return cache.map(kv => tf.gather(kv, index, 1)) })
+  return tf.tidy(() => { const index = tf.tensor1d([...rows], 'int32'); return cache.map(({ k, v }) => ({ k: tf.gather(k, index), v: tf.gather(v, index) })) })
 }
 
 /** Frees a cache. */
 export function disposeCache(cache: Cache): void {
-  for (const kv of cache) kv.dispose()
+  for (const { k, v } of cache) { k.dispose(); v.dispose() }
 }
 
 function lastColumn(x: tfjs.Tensor2D, rows: number, columns: number): tfjs.Tensor2D {

@@ -32,15 +32,16 @@ export function attention(q: tfjs.Tensor4D, k: tfjs.Tensor4D, v: tfjs.Tensor4D, 
   if (heads % keyHeads || k.shape[3] !== e || k.shape[0] !== b || k.shape.join() !== v.shape.join()) {
     throw new Error(`attention: q [${q.shape.join(', ')}], k [${k.shape.join(', ')}], v [${v.shape.join(', ')}] do not fit`)
   }
-  const groups = heads / keyHeads, scale = 1 / Math.sqrt(e), grouped = [b, keyHeads, groups * t, e]
+  const groups = heads / keyHeads, scale = 1 / Math.sqrt(e)
+  const group = (x: tfjs.Tensor) => groups === 1 ? x : reshape(x, [b, keyHeads, groups * t, e]), ungroup = (x: tfjs.Tensor) => groups === 1 ? x : reshape(x, q.shape)
   return composite([q, k, v], save => {
-    const scaled = reshape(mul(q, scale), grouped)
+    const scaled = group(mul(q, scale))
     const { out, weights } = attend(scaled, k, v, mask && groups > 1 ? tf.tile(mask, [1, 1, groups, 1]) : mask)
     save([scaled, k, v, out, weights])
-    return reshape(out, [b, heads, t, e])
+    return ungroup(out)
   }, (dy, saved) => {
-    const [dq, dk, dv] = attendGrad(reshape(dy, grouped), saved)
-    return [reshape(mul(dq, scale), [b, heads, t, e]), dk, dv]
+    const [dq, dk, dv] = attendGrad(group(dy), saved)
+    return [ungroup(mul(dq, scale)), dk, dv]
   })
 }
 

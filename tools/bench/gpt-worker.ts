@@ -8,7 +8,18 @@ import { disposeParams, initParams } from '../../lib/model/params'
 import { ready, tf } from '../../lib/tensor/backend'
 import { valueAndGrads } from '../../lib/tensor/gradients'
 import { Random } from '../../lib/tensor/random'
-import type { Sizes } from './gpt'
+import type { Sizes } from './gpt-sizes'
+
+let operations = 0
+
+/** Counts what the native library executes until the returned function is called. */
+function countOperations(): () => void {
+  const backend = tf.backend() as unknown as { binding: Record<string, unknown> }, { binding } = backend
+  const copy = Object.fromEntries(Object.getOwnPropertyNames(binding).map(name => [name, typeof binding[name] === 'function' ? binding[name].bind(binding) as unknown : binding[name]]))
+  const execute = copy.executeOp as (...args: unknown[]) => unknown
+  backend.binding = { ...copy, executeOp: (...args: unknown[]) => { operations++; return execute(...args) } }
+  return () => { backend.binding = binding }
+}
 
 async function main(): Promise<void> {
   const sizes = JSON.parse(process.argv[2]) as Sizes, { layers, width, heads, length, vocabulary, batch, decodeBatch } = sizes
@@ -32,6 +43,12 @@ async function main(): Promise<void> {
     decode() {
       generate(params, config, Array.from({ length: decodeBatch }, () => [0]), { maxNewTokens: length - 1, random })
       return length - 1
+    },
+    operations() {
+      const restore = countOperations(), before = operations
+      tasks.step()
+      restore()
+      return operations - before
     },
   }
   for await (const task of createInterface({ input: process.stdin })) {

@@ -11,3 +11,15 @@ export interface Sizes {
   readonly decodeBatch: number
   readonly threads: number
 }
+
+/** One answer of a worker. */
+export interface Measured {
+  readonly ms: number
+  /** Milliseconds of processor time, which other work on the machine changes less. */
+  readonly cpu: number
+  /** The loss, the positions decoded, or the operations counted. */
+  readonly value: number
+  readonly peakMB: number
+  readonly tensors?: number
+  readonly version: string
+}
