@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { read, root } from './paths.mjs'
-import { must, SetupError } from './say.mjs'
+import { mustInstall, SetupError } from './say.mjs'
 
 /**
  * Whether node_modules holds what the lock file says: npm's own record of the last completed installation is compared with
@@ -25,7 +25,7 @@ export function installed(folder = root) {
 export async function npmPackages() {
   if (installed()) return 'as locked'
   const npm = process.env.npm_execpath?.endsWith('.js') ? [process.execPath, process.env.npm_execpath] : ['npm']
-  await must(npm[0], [...npm.slice(1), 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, hint: 'Is there a network connection? Packages come from the npm registry (or the one that npm is configured for).' })
+  await mustInstall(npm[0], [...npm.slice(1), 'ci', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root })
   if (!installed()) throw new SetupError('npm ci ended well, but node_modules still differs from package-lock.json: npm ls shows where')
   return 'installed from the lock file'
 }

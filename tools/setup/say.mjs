@@ -1,6 +1,7 @@
 // What set-up says: one line a step with its time, a ticking line where there is a terminal.
 import { spawn } from 'node:child_process'
 import path from 'node:path'
+import { cache, write } from './paths.mjs'
 
 const terminal = process.stdout.isTTY === true
 const seconds = ms => `${(ms / 1000).toFixed(1)} s`
@@ -77,6 +78,16 @@ export async function must(command, args, { hint, ...options } = {}) {
   const result = await run(command, args, options)
   if (result.code === 0) return result
   throw new SetupError([`${path.basename(command)} ${args.slice(0, 3).join(' ')} failed (${result.code}):`, indent(result.tail), hint].filter(Boolean).join('\n'))
+}
+
+/** Runs an installer that must succeed: otherwise a SetupError of one line, and the installer's own lines in .cache/setup.log. */
+export async function mustInstall(command, args, options = {}) {
+  const result = await run(command, args, options)
+  if (result.code === 0) return result
+  const log = path.join(cache, 'setup.log')
+  write(log, `${command} ${args.join(' ')}\n${result.tail}\n`)
+  const reason = result.tail.split('\n').find(line => /error|broken|denied|no space/i.test(line))?.trim().slice(0, 160)
+  throw new SetupError(`could not install: ${reason ?? `${path.basename(command)} ended with ${result.code}`}. Is there a network connection, and room on the disk? All lines: ${log}`)
 }
 
 /** A program's lines, set in from the margin so that they are told apart from ours. */

@@ -1,15 +1,15 @@
 // What `npm start` and `npm test` have in common: everything a lab needs, each step with its time. A step whose work is done
 // already costs milliseconds.
 import { createRequire } from 'node:module'
-import { existsSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import path from 'node:path'
 import { addonState, ensureAddon, hasLibraries } from './binding.mjs'
 import { build } from './build.mjs'
 import { kernelspec } from './jupyter.mjs'
 import { withLock } from './lock.mjs'
 import { npmPackages } from './npm.mjs'
-import { cache, native, read, root, venv, write } from './paths.mjs'
-import { jupyter } from './python.mjs'
+import { cache, native, read, root, write } from './paths.mjs'
+import { hasLab, jupyter } from './python.mjs'
 import { say, SetupError, step } from './say.mjs'
 
 const failures = path.join(native, 'failed.json')
@@ -75,13 +75,14 @@ export async function setup({ noNative = false } = {}) {
       await step('Python packages', jupyter)
     } catch (error) {
       if (!(error instanceof SetupError)) throw error
-      lab = false
       say(error.message)
+      lab = await hasLab()
+      if (lab) say('Continuing with the Python packages of before.')
     }
     await step('library and kernel', build)
     if (lab) kernelspec()
     const info = await tensors({ noNative })
-    return { info, lab: lab && existsSync(venv) }
+    return { info, lab }
   })
 }
 
