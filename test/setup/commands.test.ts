@@ -74,6 +74,22 @@ describe('a program that set-up runs', () => {
   })
 })
 
+describe('an installer that fails', () => {
+  const fails = async (says: string) => {
+    const { mustInstall } = await load('say.mjs')
+    return await (mustInstall(process.execPath, ['-e', `console.error(${JSON.stringify(says)}); process.exit(1)`]) as Promise<unknown>).then(() => 'installed', (error: unknown) => (error as Error).message)
+  }
+
+  it('for want of a network says so in one line', async () => {
+    for (const says of ['npm error code ECONNREFUSED', `WARNING: Retrying after connection broken by 'NewConnectionError'\nERROR: No matching distribution found for anyio`, 'error: dns error: failed to lookup address']) {
+      expect(await fails(says)).to.equal('node could not install: the package index does not answer: connect this machine to the network, or set its proxy (all it said: .cache/setup.log)')
+    }
+  })
+  it('for another reason gives the line that names it', async () => {
+    expect(await fails('Collecting x\nERROR: THESE PACKAGES DO NOT MATCH THE HASHES\nmore')).to.equal('node could not install: ERROR: THESE PACKAGES DO NOT MATCH THE HASHES (all it said: .cache/setup.log)')
+  })
+})
+
 describe('the versions that set-up installs', () => {
   for (const name of ['requirements.txt', 'requirements-uv.txt', 'requirements-zig.txt', 'requirements-oracle.txt', 'wheels/linux-x64.txt', 'wheels/linux-arm64.txt', 'wheels/darwin-arm64.txt', 'wheels/linux-x64-gpu.txt']) {
     it(`${name} pins each package with checksums`, () => {

@@ -1,7 +1,7 @@
 // What set-up says: one line a step with its time, a ticking line where there is a terminal.
 import { spawn } from 'node:child_process'
 import path from 'node:path'
-import { cache, write } from './paths.mjs'
+import { cache, root, write } from './paths.mjs'
 
 const terminal = process.stdout.isTTY === true
 const seconds = ms => `${(ms / 1000).toFixed(1)} s`
@@ -86,8 +86,10 @@ export async function mustInstall(command, args, options = {}) {
   if (result.code === 0) return result
   const log = path.join(cache, 'setup.log')
   write(log, `${command} ${args.join(' ')}\n${result.tail}\n`)
-  const reason = result.tail.split('\n').find(line => /error|broken|denied|no space/i.test(line))?.trim().slice(0, 160)
-  throw new SetupError(`could not install: ${reason ?? `${path.basename(command)} ended with ${result.code}`}. Is there a network connection, and room on the disk? All lines: ${log}`)
+  const line = result.tail.split('\n').find(line => /error|denied|no space/i.test(line))?.trim().slice(0, 160)
+  const offline = /ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ConnectionError|getaddrinfo|dns error|connection refused/i.test(result.tail)
+  const reason = offline ? 'the package index does not answer: connect this machine to the network, or set its proxy' : line ?? `it ended with ${result.code}`
+  throw new SetupError(`${path.basename(command)} could not install: ${reason} (all it said: ${path.relative(root, log)})`)
 }
 
 /** A program's lines, set in from the margin so that they are told apart from ours. */
