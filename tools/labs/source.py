@@ -17,6 +17,8 @@ BEGIN = re.compile(r'^(\s*)// BEGIN SOLUTION\s*$')
 END = re.compile(r'^\s*// END SOLUTION\s*$')
 STUDENT = re.compile(r'^(\s*)// STUDENT: ?(.*)$')
 MARK = re.compile(r'//\s*(BEGIN SOLUTION|END SOLUTION|STUDENT:)')
+FOR_AWAIT = re.compile(r'^for await\b', re.M)
+PLAIN_AWAIT = re.compile(r'(?<!for )\bawait\b')
 IMPORTS_TODO = re.compile(r'import\s*\{[^}]*\btodo\b[^}]*\}')
 
 
@@ -92,6 +94,9 @@ def split(lines: list[str], file: str, first: int) -> tuple[str, str, list[str]]
     for kind in (student, solution):
         if len(kind) > MAX_LINES:
             raise LabError(f'{file}:{first}: the cell has {len(kind)} lines; at most {MAX_LINES} are read at a glance: split it')
+        text = '\n'.join(kind)
+        if FOR_AWAIT.search(text) and not PLAIN_AWAIT.search(text):
+            raise LabError(f'{file}:{first}: tslab without our kernel does not see that `for await` awaits: begin the cell with `await ready()`')
     return '\n'.join(student), '\n'.join(solution), blocks
 
 

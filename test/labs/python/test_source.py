@@ -91,6 +91,7 @@ class Refusals(unittest.TestCase):
 
     def test_a_cell_fits_on_a_screen(self) -> None:
         self.refused('// %%\n' + 'f()\n' * 16, r'01-some\.ts:2: the cell has 16 lines; at most 15')
+        self.refused('// %%\nfor await (const m of run()) console.log(m)\n', r'01-some\.ts:2: .*for await.*await ready\(\)')
 
     def test_text_before_the_first_cell(self) -> None:
         self.refused('f()\n// %%\ng()\n', 'every cell begins with a line')
