@@ -43,8 +43,8 @@ export const sigmoid = unary('Sigmoid', x => tf.sigmoid(x))
 export const softmax = unary('Softmax', x => tf.softmax(x))
 
 /**
- * Matrix product over the last two axes, either one transposed. Not TensorFlow's MatMul, though a little quicker on matrices:
- * with version 2.15 a signal that arrives while it runs (a CPU profiler's, say) corrupts the heap.
+ * Matrix product over the last two axes, either one transposed. Not TensorFlow's MatMul, though that is a little quicker on matrices:
+ * under a CPU profiler (node --cpu-prof) version 2.15 corrupts the heap in it on one thread; BatchMatMulV2 was never seen to.
  */
 export function matMul(a: Tensor, b: Tensor, transposeA = false, transposeB = false): Tensor {
   return isNative() ? native('BatchMatMulV2', [a, b], [['adj_x', transposeA], ['adj_y', transposeB]]) : tf.matMul(a, b, transposeA, transposeB)
