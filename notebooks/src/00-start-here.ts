@@ -11,7 +11,7 @@
 import {
   tf, Random, gatherLogps, maskedMean, maskedSum, pearson,
   announceBackend, showVolatile, labSeed, show, bars, lines,
-  progress, predict, reveal, claim, todo, check, score,
+  ready, progress, predict, reveal, claim, todo, check, score,
 } from 'rlhf-labs'
 
 // %% [markdown]
@@ -293,6 +293,7 @@ const masked = check('0.3', sumAndMean, maskedByLibrary, [
 // The model can also write. Begin at `<end>`, draw the next word with the model's probabilities, and go on until `<end>` comes again. We draw 300 replies, with a seed, so that you see the same ones on every run.
 
 // %%
+await ready()
 const random = Random.seed(labSeed()).split('replies')
 function write(): number[] {
   const ids = [0]

@@ -9,7 +9,7 @@
 
 // %%
 import {
-  tf, announceBackend, showVolatile, labSeed, Random, show, lines, ranking, calibration, progress,
+  tf, ready, announceBackend, showVolatile, labSeed, Random, show, lines, ranking, calibration, progress,
   predict, reveal, claim, todo, check, score,
   winProbability, logWinProbability, bradleyTerryLoss, bradleyTerryGradient, centre, comparisonsFromWins,
   fitBradleyTerry, bradleyTerryByMM, strengthOf, strengthDifference, advantageOf, NoMaximumError, elo, toElo,
@@ -382,6 +382,7 @@ claim('the home team has an edge', home.low > 0, {
 // Is that interval right? It comes from the curvature. The *bootstrap* asks differently: draw 2,939 games from the 2,939 with replacement, fit again, and see how much the answer varies.
 
 // %% promises=["text"]
+await ready()
 const random = Random.seed(labSeed()).split('bootstrap'), again: number[] = []
 for await (const _ of progress(100, 'samples drawn and fitted')) {
   const drawn = comparisons.map(() => random.choice(comparisons))
