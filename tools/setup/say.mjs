@@ -25,7 +25,7 @@ export async function step(name, work) {
     if (terminal) process.stdout.write(`\r\x1b[K${name} … ${note ? `${note}, ` : ''}${seconds(ms)}`)
     else if (ms - announced >= (announced === 0 ? 2000 : 30_000)) {
       announced = ms
-      console.log(`${name} …${note ? ` ${note}` : ''}`)
+      console.log(`${name} … ${note ? `${note}, ` : ''}${seconds(ms)}`)
     }
   }, terminal ? 200 : 1000)
   const end = text => {
