@@ -9,7 +9,7 @@
 
 // %%
 import {
-  tf, announceBackend, labSeed, Random, show, lines, frontier, progress, predict, reveal, claim, todo, check, score,
+  tf, ready, announceBackend, labSeed, Random, show, lines, frontier, progress, predict, reveal, claim, todo, check, score,
   k1, k2, k3, klExact, exactKl, k3Penalty, shapedReward, shapedTokenRewards,
   klOptimalPolicy, bestOfN, bestOfNKl, adaptKl, standardDeviation,
 } from 'rlhf-labs'
@@ -188,6 +188,7 @@ await show(lines({
 // It reports two figures, both divided by the true KL: the *bias*, which is the mean of the estimate minus the truth, and the *standard deviation* of the estimate from one sample. You compute both twice: from a million samples, and exactly, by an integral on a fine grid.
 
 // %%
+await ready()
 const estimators = { k1: k1, k2: k2, k3: k3 }, random = Random.seed(labSeed())
 type Name = keyof typeof estimators
 const N = 1_000_000, normals = new Float64Array(N), step = 0.002
@@ -461,6 +462,7 @@ claim('plain k3 as loss has the gradient of the other KL, KL(π_ref‖π)', apar
 // Does it matter? Train with nothing but the estimate as loss, on batches of 64 sampled answers, and see whether the policy returns to the reference.
 
 // %%
+await ready()
 const sampler = random.split('descent'), klOf = (logits: number[]) => klExact(logps(logits), logps(refSix))
 const descend = ['k1 as loss', 'k2 as loss', 'k3 as loss'] as LossName[]
 const courses: number[][] = descend.map(() => [])
@@ -524,7 +526,7 @@ const yourOptimal = check('5.4', optimalPolicy, byOptimal, [
 // %% [markdown]
 // ## A desk with 40 answers
 //
-// A customer writes. The reference has 40 possible answers: 0 to 4 of the facts asked for, and 0 to 7 sentences of padding. Most of its answers have 2 facts and little padding.
+// A customer writes. The reference has 40 possible answers: 0 to 4 of the facts asked for, and 0 to 7 sentences of padding. Two facts are the most common, and each further sentence of padding is half as likely.
 //
 // - **Gold**, what customers really think: a point for each fact; a friendly sentence or two is welcome, a wall of text is not.
 // - **Proxy**, what the reward model thinks: a point for each fact, and half a point for *every* sentence of padding. Its annotators were in a hurry, and long answers looked thorough. Plus a little noise.
@@ -750,6 +752,7 @@ function steer(start: number, adaptive: boolean, steps: number): { beta: number;
 }
 
 // %%
+await ready()
 const plans: [string, number, boolean][] = [['β fixed at 0.15', 0.15, false], ['controller from 0.15', 0.15, true], ['controller from 1', 1, true]]
 const logs: ReturnType<typeof steer>[] = []
 for await (const n of progress(plans.length, 'runs of 1,500 steps')) logs.push(steer(plans[n][1], plans[n][2], 1500))
@@ -767,7 +770,7 @@ await show(lines({
 
 // %% promises=["figure"]
 await show(lines({
-  title: 'From below and from above, the controller finds the same β',
+  title: 'From below and above, the controller finds one β',
   x: { label: 'step' }, y: { label: 'β', range: [0, 1.05] },
   lines: plans.map(([name], n) => ({ name: name, x: marks, y: smooth(logs[n], 'beta') })),
 }))
