@@ -2,7 +2,7 @@
 // the addon's sources out of the npm package. What is expensive stays in .native/, where npm does not remove it.
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, copyFileSync, rmSync, statSync } from 'node:fs'
 import path from 'node:path'
-import { here, native, read, root, sha256, write } from './paths.mjs'
+import { glibc, here, native, read, root, sha256, write } from './paths.mjs'
 import { installTo } from './python.mjs'
 import { must, run, SetupError } from './say.mjs'
 
@@ -28,15 +28,15 @@ const addonOf = variant => path.join(packageDir(variant), 'lib/napi-v8/tfjs_bind
 const markOf = variant => path.join(packageDir(variant), 'lib/napi-v8/built-here.json')
 const choiceFile = path.join(native, 'versions.json')
 
-const musl = process.platform === 'linux' && !process.report.getReport().header.glibcVersionRuntime
+const musl = () => process.platform === 'linux' && !glibc()
 
 /** Whether there is a TensorFlow wheel for this machine. */
-export const supported = variant => Boolean(wheels[variant][platform]) && !musl
+const supported = variant => Boolean(wheels[variant][platform]) && !musl()
 
 /** The wheel for this machine, in the version that `npm run native -- --tf` chose, else the tested one. */
 function wheelFor(variant) {
   const wheel = wheels[variant][platform]
-  if (!supported(variant)) throw new SetupError(`there is no TensorFlow ${variant === 'gpu' ? 'GPU ' : ''}wheel for ${platform}${musl ? ' with musl' : ''}`)
+  if (!supported(variant)) throw new SetupError(`there is no TensorFlow ${variant === 'gpu' ? 'GPU ' : ''}wheel for ${platform}${musl() ? ' with musl' : ''}`)
   const chosen = JSON.parse(read(choiceFile) ?? '{}')[variant]
   const requirements = here(`wheels/${platform}${variant === 'gpu' ? '-gpu' : ''}.txt`)
   return { ...wheel, version: chosen ?? wheel.version, requirements: chosen && chosen !== wheel.version ? undefined : requirements }

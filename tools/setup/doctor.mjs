@@ -6,7 +6,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { addonState, addonTensorflow } from './binding.mjs'
 import { installed } from './npm.mjs'
-import { pythonOf, read, root, venv } from './paths.mjs'
+import { glibc, pythonOf, read, root, venv } from './paths.mjs'
 import { findPython } from './python.mjs'
 import { run } from './say.mjs'
 
@@ -23,8 +23,8 @@ const firstLine = async (command, ...args) => {
 }
 
 async function machine() {
-  const { header } = process.report.getReport()
-  row('system', `${os.type()} ${os.release()} ${process.arch}${header.glibcVersionRuntime ? `, glibc ${header.glibcVersionRuntime}` : ''}`)
+  const libc = glibc()
+  row('system', `${os.type()} ${os.release()} ${process.arch}${libc ? `, glibc ${libc}` : ''}`)
   row('processor', `${os.availableParallelism()} × ${os.cpus()[0]?.model ?? 'unknown'}, ${(os.totalmem() / 2 ** 30).toFixed(0)} GB memory`)
   const { bavail, bsize } = statfsSync(root)
   const free = bavail * bsize / 2 ** 30

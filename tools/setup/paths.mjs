@@ -29,3 +29,10 @@ export function write(file, text) {
   writeFileSync(temporary, text)
   renameSync(temporary, file)
 }
+
+/** The version of the GNU C library, or undefined where there is another (musl) or another system. */
+export function glibc() {
+  // Without this, Node.js looks up the names of all machines that it is connected to.
+  process.report.excludeNetwork = true
+  return process.report.getReport().header.glibcVersionRuntime
+}

@@ -43,7 +43,7 @@ async function check(file, args) {
 async function labs(note) {
   const summary = path.join(cache, 'labs.json')
   rmSync(summary, { force: true })
-  const { code, tail } = await run(process.execPath, [path.join(root, 'tools/labs/labs.mjs'), 'check', '--summary', summary], { cwd: root, env: jupyterEnvironment, onLine: line => note(line.slice(0, 100)) })
+  const { code, tail } = await run(process.execPath, [path.join(root, 'tools/labs/labs.mjs'), 'check', '--no-setup', '--summary', summary], { cwd: root, env: jupyterEnvironment, onLine: line => note(line.slice(0, 100)) })
   const text = read(summary)
   if (!text) return { passed: 0, failed: 1, report: `labs wrote no summary (${code}):\n${tail}` }
   const { passed, failed } = JSON.parse(text)
