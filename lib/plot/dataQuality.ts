@@ -55,6 +55,6 @@ export function dataQuality(o: DataQuality): Figure {
   })
   const line = (panel: number, at: number) => ({ type: 'line', xref: `x${panel}`, x0: at, x1: at, yref: `y${panel} domain`, y0: 0, y1: 1, line: { color: '#777', width: 1, dash: 'dash' } })
   layout.shapes = [line(2, 0.6), line(3, 50), line(4, 50)]
-  layout.annotations = PLACES.map((place, i) => ({ text: `<b>${headings[i]}</b>`, showarrow: false, xref: 'paper', x: place.x[0], xanchor: 'left', yref: 'paper', y: place.y[1], yanchor: 'bottom', yshift: 4, font: { size: 13 } }))
+  layout.annotations = PLACES.map((place, i) => ({ text: headings[i], showarrow: false, xref: 'paper', x: place.x[0], xanchor: 'left', yref: 'paper', y: place.y[1], yanchor: 'bottom', yshift: 4, font: { size: 14 } }))
   return { ...figured, layout }
 }
