@@ -28,6 +28,34 @@ describe('the flags', () => {
   it('refuse words that belong to no flag', () => expect(runTool('start.mjs', 'lab').status).to.equal(2))
 })
 
+describe('npm run doctor', function () {
+  // It may have to try all backends first, on a busy machine.
+  this.timeout(300_000)
+
+  /** Doctor's verdict on a machine with this nvidia-smi, where labs run on wasm. */
+  const doctor = (nvidiaSmi: string) => {
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'doctor '))
+    writeFileSync(path.join(folder, 'nvidia-smi'), `#!/bin/sh\n${nvidiaSmi}\n`, { mode: 0o755 })
+    const { status, stdout } = spawnSync(process.execPath, [tool('doctor.mjs')], { encoding: 'utf8', env: { ...process.env, RLHF_BACKEND: 'wasm', PATH: `${folder}:${process.env.PATH}` } })
+    rmSync(folder, { recursive: true })
+    return { status, stdout }
+  }
+
+  it('fails when a GPU stands idle', () => {
+    const { status, stdout } = doctor('echo "NVIDIA L4, 550.54, 23034 MiB"')
+    expect(stdout).to.match(/^GPU +NVIDIA L4, 550\.54/m)
+    expect(stdout).to.match(/^labs run on +WebAssembly/m)
+    expect(stdout).to.include('GPU: there is one and the labs do not use it: npm run native -- --gpu')
+    expect(status).to.equal(1)
+  })
+  it('does not complain of a GPU that is not there, and fits on one screen', () => {
+    const { stdout } = doctor('exit 9')
+    expect(stdout).to.match(/^GPU +nvidia-smi finds none/m)
+    expect(stdout).to.not.include('there is one')
+    expect(stdout.split('\n').length).to.be.lessThan(30)
+  })
+})
+
 describe('npm packages', () => {
   let folder: string
   const put = (name: string, value: unknown) => {

@@ -21,7 +21,7 @@ const runs = () => existsSync(path.join(folder, 'runs')) ? readFileSync(path.joi
 const works = `answer({ device: 'CPU', version: '1', threads: 2 })`
 
 /** Uses the library in a process of its own, and gives what it printed. */
-const child = (code: string, env: NodeJS.ProcessEnv) => spawnSync(process.execPath, ['--require', require.resolve('tsx/cjs'), '-e', `const { tf, ready } = require(${JSON.stringify(backendModule)}); ${code}`], { encoding: 'utf8', env: { ...process.env, ...env }, timeout: 60_000 })
+const child = (code: string, env: NodeJS.ProcessEnv) => spawnSync(process.execPath, ['--require', require.resolve('tsx/cjs'), '-e', `const { tf, ready } = require(${JSON.stringify(backendModule)}); ${code}`], { encoding: 'utf8', env: { ...process.env, ...env }, timeout: 200_000 })
 
 beforeEach(() => {
   folder = mkdtempSync(path.join(os.tmpdir(), 'backend '))
@@ -92,7 +92,8 @@ describe('the choice of a backend', () => {
   })
 })
 
-describe('the kept probes', () => {
+describe('the kept probes', function () {
+  this.timeout(300_000)
   const look = (env: NodeJS.ProcessEnv = {}) => probed('tensorflow', { program: program(works), cache, env })
 
   it('are used as long as nothing changes', () => {
@@ -148,7 +149,8 @@ describe('the kept probes', () => {
   })
 })
 
-describe('the backend', () => {
+describe('the backend', function () {
+  this.timeout(300_000)
   it('is ready, is not plain JavaScript, and computes what it should', async () => {
     const info = await ready()
     expect(tf.getBackend()).to.equal(info.name).and.to.be.oneOf(['tensorflow', 'wasm'])

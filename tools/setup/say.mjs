@@ -3,6 +3,12 @@ import { spawn } from 'node:child_process'
 import path from 'node:path'
 import { cache, root, write } from './paths.mjs'
 
+// A reader that has seen enough (`npm run doctor | head`) is no error.
+process.stdout.on('error', error => {
+  if (error.code === 'EPIPE') process.exit(0)
+  throw error
+})
+
 const terminal = process.stdout.isTTY === true
 const seconds = ms => `${(ms / 1000).toFixed(1)} s`
 
