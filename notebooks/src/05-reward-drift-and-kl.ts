@@ -571,7 +571,7 @@ await show(lines({
 const star = yourOptimal(reference, proxy, trainBeta), learned = logps(climbing)
 const leftOver = klExact(learned, star.map(Math.log)), shortfall = best.objective - objectives.at(-1)!
 claim('gradient ascent reaches the closed form', leftOver < 0.002 && shortfall < 0.001, {
-  'KL(trained‖π*)': leftOver, 'objective still missing': shortfall, 'β · KL(trained‖π*)': trainBeta * leftOver,
+  'KL(trained‖π*)': places(leftOver, 5), 'objective still missing': places(shortfall, 5), 'β · KL(trained‖π*)': places(trainBeta * leftOver, 5),
 })
 
 // %% [markdown]
