@@ -8,7 +8,8 @@ const root = path.resolve(__dirname, '..', '..')
 /** A worker in a process of its own that does one task at a time and says how long it took. */
 export interface Worker { run(task: string): Promise<Measured>; stop(): void }
 
-function start(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Worker {
+/** A worker from a program that answers each line on stdin with one on stdout. */
+export function start(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Worker {
   const child = spawn(command, args, { cwd: root, env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] })
   let complaint = ''
   child.stderr.on('data', (text: Buffer) => { complaint = (complaint + text.toString()).slice(-2000) })

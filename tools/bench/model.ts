@@ -1,6 +1,7 @@
-/** A training step and cached decoding: this library on each backend and PyTorch in turn, one thread each; then how cost grows with size. */
+/** A training step and cached decoding: this library on each backend and PyTorch in turn, one thread each; a step of @genai-fi/nanogpt; then how cost grows with size. */
 import { execFileSync } from 'node:child_process'
 import path from 'node:path'
+import { againstNanogpt } from './gpt-nanogpt'
 import { alternate, ours, quantile, torch } from './gpt-process'
 import type { Sizes } from './gpt-sizes'
 import type { Figure } from './report'
@@ -63,9 +64,9 @@ async function flat(): Promise<Figure[]> {
   ]
 }
 
-/** Runs everything, about five minutes on two cores. */
+/** Runs everything, about seven minutes on two cores. */
 export async function run(): Promise<boolean> {
   // makes the tests' PyTorch environment where there is none; its last line is the path of the Python
   const python = execFileSync(process.execPath, [path.resolve(__dirname, '../setup/oracle.mjs')], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim().split('\n').at(-1)!
-  return report('model', [...await against('bench GPT', bench, python), ...await against('desk GPT', desk, python), ...await growth(), ...await flat()])
+  return report('model', [...await against('bench GPT', bench, python), ...await against('desk GPT', desk, python), ...await againstNanogpt('bench GPT', bench), ...await growth(), ...await flat()])
 }

@@ -1,0 +1,63 @@
+/** A training step of this library and of @genai-fi/nanogpt, a GPT for browsers in TensorFlow.js, in turn. */
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { alternate, ours, quantile, start } from './gpt-process'
+import type { Worker } from './gpt-process'
+import type { Sizes } from './gpt-sizes'
+import type { Figure } from './report'
+
+const name = '@genai-fi/nanogpt', version = '1.3.0'
+
+/** Installs the package in a folder of its own where it is not there yet; its build bundles all that a training step needs, so its version pins the rest. */
+function install(): string {
+  const home = path.resolve(__dirname, '..', '..', '.cache', 'bench', 'nanogpt'), folder = path.join(home, 'node_modules', name), manifest = path.join(folder, 'package.json')
+  if (existsSync(manifest) && (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version === version) return folder
+  mkdirSync(home, { recursive: true })
+  writeFileSync(path.join(home, 'package.json'), JSON.stringify({ private: true, dependencies: { [name]: version } }))
+  const npm = process.env.npm_execpath?.endsWith('.js') ? [process.execPath, process.env.npm_execpath] : ['npm']
+  console.error(`${name} ${version} is being installed in .cache/bench/nanogpt (about 20 s)`)
+  execFileSync(npm[0], [...npm.slice(1), 'install', '--prefix', home, '--ignore-scripts', '--no-package-lock', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: home, stdio: ['ignore', 'ignore', 'inherit'] })
+  return folder
+}
+
+type Backend = 'tensorflow' | 'wasm' | 'cpu'
+
+/** The package in a fresh process. */
+function nanogpt(sizes: Sizes, backend: Backend, folder: string): Worker {
+  const threads = String(sizes.threads)
+  return start(process.execPath, ['--import', 'tsx', path.join(__dirname, 'gpt-nanogpt-worker.ts'), JSON.stringify(sizes), backend, folder], {
+    TF_CPP_MIN_LOG_LEVEL: '2', TF_NUM_INTRAOP_THREADS: threads, TF_NUM_INTEROP_THREADS: '1', RLHF_THREADS: threads, RLHF_BACKEND: backend === 'cpu' ? 'tensorflow' : backend,
+  })
+}
+
+/** Our backend, the package's, rounds, rounds unmeasured before, and the most of its time that ours may take.
+ *  In Node.js the package brings only the plain JavaScript backend: there ours must be three times as fast, and is about a hundred times. Lent
+ *  our backends (its own has neither), it runs the same operations underneath, and the gap is that of fewer and larger operations only. */
+const pairs = [['tensorflow', 'tensorflow', 12, 3, 1], ['wasm', 'wasm', 6, 1, 1], ['tensorflow', 'cpu', 2, 0, 1 / 3]] as const
+
+/** Times and ratios (processor time of ours to that of the package); none, and one line that says so, where the package cannot be installed. */
+export async function againstNanogpt(label: string, sizes: Sizes): Promise<Figure[]> {
+  let folder: string
+  try {
+    folder = install()
+  } catch (error) {
+    console.error(`Not compared with ${name} ${version}, which could not be installed: ${(error as Error).message.split('\n')[0]}`)
+    return []
+  }
+  const figures: Figure[] = []
+  for (const [mine, its, rounds, warm, limit] of pairs) {
+    const workers = [nanogpt(sizes, its, folder), ours(sizes, mine)]
+    const [theirs, own] = await alternate(workers, 'step', rounds, warm), ratios = own.map((m, i) => m.cpu / theirs[i].cpu)
+    workers.forEach(worker => worker.stop())
+    if (!(theirs.at(-1)!.value < theirs[0].value)) throw new Error(`${name} on ${its} does not train: its loss went from ${theirs[0].value} to ${theirs.at(-1)!.value}`)
+    const what = `${label}, step, ${mine} / nanogpt on ${its}`
+    figures.push(
+      { what: `${label}, step, nanogpt on ${its}`, value: quantile(theirs.map(m => m.ms), 0), unit: 'ms' },
+      { what, value: quantile(ratios, 0.5), unit: '×', limit: Number(limit.toFixed(4)) },
+      { what: `${what}, quartile 1`, value: quantile(ratios, 0.25), unit: '×' },
+      { what: `${what}, quartile 3`, value: quantile(ratios, 0.75), unit: '×' },
+    )
+  }
+  return figures
+}
