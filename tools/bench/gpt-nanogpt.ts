@@ -17,7 +17,7 @@ function install(): string {
   writeFileSync(path.join(home, 'package.json'), JSON.stringify({ private: true, dependencies: { [name]: version } }))
   const npm = process.env.npm_execpath?.endsWith('.js') ? [process.execPath, process.env.npm_execpath] : ['npm']
   console.error(`${name} ${version} is being installed in .cache/bench/nanogpt (about 20 s)`)
-  execFileSync(npm[0], [...npm.slice(1), 'install', '--prefix', home, '--ignore-scripts', '--no-package-lock', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: home, stdio: ['ignore', 'ignore', 'inherit'] })
+  execFileSync(npm[0], [...npm.slice(1), 'install', '--prefix', home, '--ignore-scripts', '--no-package-lock', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: home, encoding: 'utf8', stdio: ['ignore', 'ignore', 'pipe'] })
   return folder
 }
 
@@ -42,7 +42,8 @@ export async function againstNanogpt(label: string, sizes: Sizes): Promise<Figur
   try {
     folder = install()
   } catch (error) {
-    console.error(`Not compared with ${name} ${version}, which could not be installed: ${(error as Error).message.split('\n')[0]}`)
+    const lines = (error as Error).message.split('\n'), why = lines.filter(line => line.startsWith('npm error')).slice(0, 2).join(' ') || lines[0]
+    console.error(`Not compared with ${name} ${version}, which could not be installed: ${why}`)
     return []
   }
   const figures: Figure[] = []
