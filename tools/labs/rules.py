@@ -61,9 +61,11 @@ def own_paths(output: NotebookNode) -> Iterator[str]:
         return
     texts = [mime_text(output.get('text', ''))]
     texts += [mime_text(value) for mime, value in output.get('data', {}).items() if mime.startswith('text/')]
-    for folder in sorted({str(ROOT), str(Path.home()), os.path.realpath(tempfile.gettempdir())} - {'/'}):
-        if any(f'{folder}/' in text or f'{folder}\n' in text for text in texts):
-            yield f'shows a folder of this machine, {folder}: print paths relative to the repository'
+    # the longest first: a repository may lie in the home or the temporary folder
+    folders = sorted({str(ROOT), str(Path.home()), os.path.realpath(tempfile.gettempdir())} - {'/'}, key=len, reverse=True)
+    found = [folder for folder in folders if any(f'{folder}/' in text or f'{folder}\n' in text for text in texts)]
+    if found:
+        yield f'shows a folder of this machine, {found[0]}: print paths relative to the repository'
 
 
 def student_problems(notebook: NotebookNode, blocks: dict[int, list[str]]) -> Iterator[str]:
