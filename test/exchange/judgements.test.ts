@@ -6,17 +6,9 @@ import { downloads } from '../../lib/exchange/downloads'
 import { llmBar, llmBarItems, parseLlmBar, shippedLlmBar } from '../../lib/exchange/llmbar'
 import { majorityVote, pandaLm, pandaLmItems, parsePandaLm, shippedPandaLm, wordCount } from '../../lib/exchange/pandalm'
 import { cohenKappa } from '../../lib/preference/agreement'
+import { printed } from '../printed'
 
 const row = { idx: 0, motivation_app: 'x', cmp_key: 'm_n', instruction: 'Verify.', input: 'one is odd', response1: true, response2: 'It is true.', annotator1: 1, annotator2: 2, annotator3: 2 }
-
-/** What a function prints. */
-async function printed(run: () => Promise<unknown>): Promise<string> {
-  const write = process.stdout.write.bind(process.stdout)
-  let text = ''
-  process.stdout.write = (chunk: string | Uint8Array) => { text += String(chunk); return true }
-  try { await run() } finally { process.stdout.write = write }
-  return text
-}
 
 describe('exchange/pandalm and exchange/llmbar', () => {
   let folder: string

@@ -7,17 +7,9 @@ import { brierScore } from '../../lib/evaluate/calibration'
 import { downloads, type Download } from '../../lib/exchange/downloads'
 import { nflComparisons, nflGames, parseNflGames, shippedNflBrier, shippedNflGames } from '../../lib/exchange/nfl'
 import { obtain } from '../../lib/exchange/obtain'
+import { printed } from '../printed'
 
 const published = 'date,season,neutral,playoff,team1,team2,elo1,elo2,elo_prob1,score1,score2,result1\n2021-02-07,2020,1,1,TB,KC,1703.3,1741.1,0.4458378304058082,31,9,1\n1920-09-26,1920,0,0,RII,STP,1503.9,1300.0,0.8246512009492516,7,7,0.5\n'
-
-/** What a function prints. */
-async function printed(run: () => Promise<unknown>): Promise<string> {
-  const write = process.stdout.write.bind(process.stdout)
-  let text = ''
-  process.stdout.write = (chunk: string | Uint8Array) => { text += String(chunk); return true }
-  try { await run() } finally { process.stdout.write = write }
-  return text
-}
 
 describe('exchange/nfl', () => {
   let folder: string

@@ -15,11 +15,3 @@ export async function inKernel(body: () => void | Promise<void>): Promise<Messag
 /** The text of each display. */
 export const texts = (messages: readonly Message[]): string[] => messages.map(m => m.data['text/plain'] as string)
 
-/** Runs `body` outside a kernel and returns what it printed. */
-export async function printed(body: () => void | Promise<void>): Promise<string> {
-  const write = process.stdout.write.bind(process.stdout)
-  let out = ''
-  process.stdout.write = (chunk: string | Uint8Array) => { out += String(chunk); return true }
-  try { await body() } finally { process.stdout.write = write }
-  return out
-}

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import { progress } from '../../lib/notebook/progress'
-import { inKernel, printed, texts } from './kernel'
+import { printed } from '../printed'
+import { inKernel, texts } from './kernel'
 
 async function* numbers(n: number) { for (let i = 0; i < n; i++) { await sleep(1); yield i } }
 const busy = (ms: number) => { for (const end = performance.now() + ms; performance.now() < end;); }

@@ -6,7 +6,8 @@ import { html, plotlyText, visible } from '../../lib/notebook/escape'
 import { live } from '../../lib/notebook/live'
 import { plainFigure, toPNG, toSVG } from '../../lib/notebook/picture'
 import { show } from '../../lib/notebook/show'
-import { inKernel, printed, texts } from './kernel'
+import { printed } from '../printed'
+import { inKernel, texts } from './kernel'
 
 const xs = Float32Array.from({ length: 200 }, (_, i) => i)
 const curve = (n = 200): Figure => lines({
