@@ -108,7 +108,7 @@ def refuse_marks(lines: list[str], file: str, first: int) -> None:
 
 def new_cell(cell: NotebookNode, body: str) -> NotebookNode:
     make = nbformat.v4.new_code_cell if cell.cell_type == 'code' else nbformat.v4.new_markdown_cell
-    keep = {key: cell.metadata[key] for key in ('promises', 'tags') if key in cell.metadata}
+    keep = {key: cell.metadata[key] for key in ('promises', 'sampled', 'tags') if key in cell.metadata}
     return make(source=body, metadata=keep)
 
 

@@ -2,7 +2,8 @@
 import unittest
 
 from compare import json_differences, output_differences, same_text
-from notebook import nbformat
+from figures import PLOTLY
+from notebook import NotebookNode, nbformat
 
 v4 = nbformat.v4
 
@@ -69,6 +70,24 @@ class Outputs(unittest.TestCase):
         old, new = v4.new_output('stream', text='1.000\n'), v4.new_output('stream', text='1.050\n')
         self.assertTrue(differences([old], [new]))
         self.assertFalse(differences([old], [new], 0.1))
+
+    def test_a_sampled_cell_keeps_its_outline_and_not_its_numbers(self) -> None:
+        def sampled(*outputs: dict) -> NotebookNode:
+            return v4.new_notebook(cells=[v4.new_code_cell('f()', metadata={'sampled': True}, outputs=list(outputs))])
+
+        def figure(x: list, name: str = 'KL 0.1', axis: str = 'step') -> NotebookNode:
+            return v4.new_output('display_data', {PLOTLY: {'data': [{'type': 'scatter', 'name': name, 'x': x}], 'layout': {'xaxis': {'title': {'text': axis}}}}})
+
+        def table(rows: str, head: str = 'gold') -> NotebookNode:
+            return v4.new_output('display_data', {'text/html': f'<table><tr><th style="a">{head}</th></tr>{rows}</table>'})
+        row = '<tr><td>{}</td></tr>'
+        for old, new, same in [
+            (figure([1, 2]), figure([3, 4, 5], 'KL 0.2'), True), (figure([1]), figure([1], 'gold 0.1'), False), (figure([1]), figure([1], axis='epoch'), False),
+            (table(row.format(1)), table(row.format(2)), True), (table(row.format(1)), table(2 * row.format(1)), False), (table(row.format(1)), table(row.format(1), 'KL'), False),
+            (v4.new_output('stream', text='gold 1.00'), v4.new_output('stream', text='gold 2.00'), True),
+            (v4.new_output('stream', text='gold 1.00'), v4.new_output('display_data', {'text/plain': 'gold 1.00'}), False),
+        ]:
+            self.assertEqual(list(output_differences(sampled(old), sampled(new), 1e-3)) == [], same, f'{old} | {new}')
 
 
 if __name__ == '__main__':

@@ -48,8 +48,8 @@ class Forms(unittest.TestCase):
         self.assertEqual(lab('// %%\n// %timeit\n// ! so\n!f\n').student.cells[0].source, '// %timeit\n// ! so\n!f')
 
     def test_promises_are_kept_and_other_metadata_is_not(self) -> None:
-        made = lab('// %% promises=["figure", "text"] other=1\nf()\n')
-        self.assertEqual(dict(made.student.cells[0].metadata), {'promises': ['figure', 'text']})
+        made = lab('// %% promises=["figure", "text"] sampled=true other=1\nf()\n')
+        self.assertEqual(dict(made.student.cells[0].metadata), {'promises': ['figure', 'text'], 'sampled': True})
 
     def test_ids_are_shared_by_the_forms_unique_and_deaf_to_other_cells(self) -> None:
         one, more = lab('// %%\nf()\n\n// %%\nf()\n'), lab('// %%\ng()\n\n// %%\nf()\n\n// %%\nf()\n')
