@@ -7,6 +7,9 @@ import { shapeOf } from './config'
 /** A model's weights: float32 tensors under their Hugging Face names. Nobody changes one in place: an update step makes new ones. */
 export type Params = Readonly<Record<string, tfjs.Tensor>>
 
+/** A model: what it is and its weights. */
+export interface LanguageModel { readonly config: ModelConfig; readonly params: Params }
+
 /** Name → shape of every weight of a model (without a scalar head); GPT-2's matrices are [in, out], Llama's [out, in]. */
 export function parameterShapes(config: ModelConfig): Record<string, number[]> {
   return config.model_type === 'gpt2' ? gptShapes(config) : llamaShapes(config)

@@ -4,13 +4,13 @@ import type { Features } from '../desk/reward'
 import type { Prompt } from '../desk/scenarios'
 import { drawPrompts } from '../desk/scenarios'
 import { EOS, PAD, promptTokens, replyTokens, VOCABULARY } from '../desk/vocabulary'
-import type { GptConfig, ModelConfig } from '../model/config'
+import type { GptConfig } from '../model/config'
 import { gptConfig } from '../model/config'
 import { generate } from '../model/generate'
 import { scoredLogits } from '../model/logps'
 import { adamw } from '../model/optimiser'
 import { disposeParams, initParams } from '../model/params'
-import type { Params } from '../model/params'
+import type { LanguageModel } from '../model/params'
 import { cosineToMinimumSchedule } from '../model/schedules'
 import { wordTokenizer } from '../model/tokenizerWord'
 import { nll } from '../loss/nll'
@@ -19,9 +19,6 @@ import { Random } from '../tensor/random'
 import { padExamples, sft } from './sft'
 import type { Example, SftMetrics } from './sft'
 import type { Training } from './training'
-
-/** A language model: what it is and its weights. */
-export interface LanguageModel { readonly config: ModelConfig; readonly params: Params }
 
 /** The desk's small GPT: two layers of width 64, about 126,000 weights. */
 export const DESK_CONFIG: GptConfig = gptConfig({ vocab_size: VOCABULARY.length, n_positions: 128, n_embd: 64, n_layer: 2, n_head: 4, initializer_range: 0.1 })

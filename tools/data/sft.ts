@@ -12,7 +12,7 @@ import { ready } from '../../lib/tensor/backend'
 import { Random } from '../../lib/tensor/random'
 import { writeAtomic } from '../../lib/train/atomic'
 import { DESK_CONFIG, DESK_SFT, deskDemonstrations, deskReplies, deskSft, deskTokenizer, heldOutLoss, judgeReplies } from '../../lib/train/desk'
-import type { LanguageModel } from '../../lib/train/desk'
+import type { LanguageModel } from '../../lib/model/params'
 
 const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length
 const round = (x: number) => Number(x.toFixed(4))
