@@ -16,6 +16,8 @@ export type Vectors = Readonly<Record<string, tfjs.Tensor1D>>
  * leaves the old ones, which the caller disposes. `gradNorm` is the norm over all gradients before clipping.
  */
 export interface Optimiser {
+  /** Which rule with which numbers, by which checkpoints know it again. */
+  readonly settings?: object
   /** The state before the first step. */
   init(params: Params): OptimiserState
   /** One step on gradients that have the names and shapes of params; lr defaults to the optimiser's. Throws on a gradient that is not finite, naming it. */
@@ -69,7 +71,7 @@ export function clipByGlobalNorm<V extends readonly tfjs.Tensor1D[]>(vectors: V,
 /** One step on vectors: gradient, weights, slots, the step's number from 1, rate and decay → new weights and slots. */
 type Rule = (g: tfjs.Tensor1D, p: tfjs.Tensor1D, slots: Vectors, step: number, lr: number, decay: number) => { p: tfjs.Tensor1D, slots: Vectors }
 
-function optimiser(options: CommonOptions, slotNames: readonly string[], rule: Rule): Optimiser {
+function optimiser(name: string, options: CommonOptions, slotNames: readonly string[], rule: Rule, more: object = {}): Optimiser {
   const { lr: lrDefault, weightDecay = 0, maxGradNorm = Infinity, decays = (_, shape) => shape.length > 1 } = options
   if (!(lrDefault >= 0)) throw new RangeError(`lr: expected a number from 0 on, got ${lrDefault}`)
   if (!(maxGradNorm > 0)) throw new RangeError(`maxGradNorm: expected a positive number, got ${maxGradNorm}`)
@@ -80,6 +82,7 @@ function optimiser(options: CommonOptions, slotNames: readonly string[], rule: R
   const pick = (tensors: Params, names: readonly string[]): Params => Object.fromEntries(names.map(name => [name, tensors[name]]))
   const count = (params: Params, names: readonly string[]) => names.reduce((n, name) => n + params[name].size, 0)
   return {
+    settings: { name, ...options, ...more },
     init: params => ({
       step: 0,
       slots: Object.fromEntries(groupsOf(params).flatMap(({ group, names }) => slotNames.map(slot => [`${group}.${slot}`, tf.zeros<tfjs.Rank.R1>([count(params, names)])]))),
@@ -140,28 +143,28 @@ function adamStep(g: tfjs.Tensor1D, p: tfjs.Tensor1D, slots: Vectors, step: numb
 
 /** AdamW: weights first shrink by 1 − lr·λ, apart from the gradient, then take {@link adam}'s step.  Loshchilov 2017, arXiv:1711.05101 */
 export const adamw = (options: AdamOptions): Optimiser =>
-  optimiser(options, ['exp_avg', 'exp_avg_sq'], (g, p, slots, step, lr, decay) => adamStep(g, p, slots, step, lr, options, 1 - lr * decay))
+  optimiser('adamw', options, ['exp_avg', 'exp_avg_sq'], (g, p, slots, step, lr, decay) => adamStep(g, p, slots, step, lr, options, 1 - lr * decay))
 
 /** Adam; a weight decay is added to the gradient: g + λθ.  Kingma 2014, arXiv:1412.6980 */
 export const adam = (options: AdamOptions): Optimiser =>
-  optimiser(options, ['exp_avg', 'exp_avg_sq'], (g, p, slots, step, lr, decay) => adamStep(mix(1, g, decay, p), p, slots, step, lr, options))
+  optimiser('adam', options, ['exp_avg', 'exp_avg_sq'], (g, p, slots, step, lr, decay) => adamStep(mix(1, g, decay, p), p, slots, step, lr, options))
 
 /** θ − lr·g; with momentum μ: b ← μb + g, θ − lr·b, or with Nesterov's θ − lr·(g + μb). A weight decay is added to the gradient. As torch.optim.SGD. */
 export function sgd({ momentum = 0, nesterov = false, ...options }: CommonOptions & { readonly momentum?: number, readonly nesterov?: boolean }): Optimiser {
-  return optimiser(options, momentum ? ['momentum_buffer'] : [], (g, p, slots, _step, lr, decay) => {
+  return optimiser('sgd', options, momentum ? ['momentum_buffer'] : [], (g, p, slots, _step, lr, decay) => {
     const grad = mix(1, g, decay, p)
     if (!momentum) return { p: mix(1, p, -lr, grad), slots }
     const buffer = mix(momentum, slots.momentum_buffer, 1, grad)
     return { p: mix(1, p, -lr, nesterov ? mix(1, grad, momentum, buffer) : buffer), slots: { momentum_buffer: buffer } }
-  })
+  }, { momentum, nesterov })
 }
 
 /** θ − lr·g/(√v + ε), v ← αv + (1−α)g². A weight decay is added to the gradient. As torch.optim.RMSprop.  Tieleman and Hinton 2012 */
 export function rmsprop({ alpha = 0.99, eps = 1e-8, ...options }: CommonOptions & { readonly alpha?: number, readonly eps?: number }): Optimiser {
-  return optimiser(options, ['square_avg'], (g, p, slots, _step, lr, decay) => {
+  return optimiser('rmsprop', options, ['square_avg'], (g, p, slots, _step, lr, decay) => {
     const grad = mix(1, g, decay, p), v = tf.tidy(() => mix(alpha, slots.square_avg, 1 - alpha, grad.square()))
     return { p: mix(1, p, -lr, tf.tidy(() => grad.div(v.sqrt().add(eps)))), slots: { square_avg: v } }
-  })
+  }, { alpha, eps })
 }
 
 /** Frees what an optimiser remembers. */

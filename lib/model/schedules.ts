@@ -1,5 +1,5 @@
-/** The learning rate of optimiser step t, counted from 0. */
-export type Schedule = (step: number) => number
+/** The learning rate of optimiser step t, counted from 0. settings: the numbers it was made with, by which checkpoints know it again. */
+export interface Schedule { (step: number): number; readonly settings?: object }
 
 /** lr: the rate at the top; warmupSteps: steps of linear rise from 0 (default none). */
 export interface Warmup { readonly lr: number; readonly warmupSteps?: number }
@@ -7,11 +7,13 @@ export interface Warmup { readonly lr: number; readonly warmupSteps?: number }
 export interface Decay extends Warmup { readonly totalSteps: number }
 
 /** lr · t / warmup while t < warmup, then lr · f(progress, t) with progress running from 0 at the end of the warm-up to 1 at totalSteps. */
-function warmed({ lr, warmupSteps = 0 }: Warmup, totalSteps: number, f: (progress: number, step: number) => number): Schedule {
+function warmed(options: Warmup, totalSteps: number, f: (progress: number, step: number) => number): Schedule {
+  const { lr, warmupSteps = 0 } = options
   if (!(lr >= 0)) throw new RangeError(`lr: expected a number from 0 on, got ${lr}`)
   if (!Number.isSafeInteger(warmupSteps) || warmupSteps < 0) throw new RangeError(`warmupSteps: expected an integer from 0 on, got ${warmupSteps}`)
   if (!(totalSteps > warmupSteps)) throw new RangeError(`totalSteps: expected more than the ${warmupSteps} steps of warm-up, got ${totalSteps}`)
-  return step => lr * (step < warmupSteps ? step / warmupSteps : f((step - warmupSteps) / (totalSteps - warmupSteps), step))
+  const schedule = (step: number) => lr * (step < warmupSteps ? step / warmupSteps : f((step - warmupSteps) / (totalSteps - warmupSteps), step))
+  return Object.assign(schedule, { settings: { ...options, shape: f } })
 }
 
 const halfCosine = (progress: number) => Math.max(0, (1 + Math.cos(Math.PI * progress)) / 2)
@@ -48,5 +50,5 @@ export const warmupStableDecaySchedule = (options: Decay & { readonly decaySteps
   const { lr, warmupSteps = 0, totalSteps, decaySteps, minRatio = 0 } = options, from = totalSteps - decaySteps
   if (!(decaySteps > 0 && from >= warmupSteps)) throw new RangeError(`decaySteps: expected 1 to ${totalSteps - warmupSteps} (totalSteps less the warm-up), got ${decaySteps}`)
   const share = warmed({ lr: 1, warmupSteps }, totalSteps, (_, step) => halfCosine(Math.min(1, Math.max(0, (step - from) / decaySteps))))
-  return step => lr * (minRatio + (1 - minRatio) * share(step))
+  return Object.assign((step: number) => lr * (minRatio + (1 - minRatio) * share(step)), { settings: { ...options, shape: 'warmupStableDecay' } })
 }

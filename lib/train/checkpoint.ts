@@ -7,19 +7,20 @@ import { FormatError, readSafetensors, store, unstore, writeSafetensors } from '
 import type { Stored } from '../model/safetensors'
 import { tf } from '../tensor/backend'
 import { writeAtomic } from './atomic'
+import type { Fingerprint } from './fingerprint'
 import type { TrainState } from './training'
 
 /** How far the log was when a checkpoint was taken: its length and the SHA-256 of that much of it. */
 export interface LogMark { readonly bytes: number; readonly sha256: string }
-/** What a checkpoint holds. */
-export interface Checkpoint { readonly state: TrainState; readonly log?: LogMark }
+/** What a checkpoint holds: the state, how far the log was, and what the training was made of. */
+export interface Checkpoint { readonly state: TrainState; readonly log?: LogMark; readonly fingerprint?: Fingerprint }
 
 const FORMAT = 'rlhf-labs checkpoint 1'
 const hash = (bytes: Uint8Array | string) => createHash('sha256').update(bytes).digest('hex')
 const count = z.int().min(0)
 const manifestSchema = z.strictObject({
   kind: z.string(), step: count, random: z.strictObject({ key: z.tuple([count, count]), index: count }), more: z.json(),
-  optimisers: z.record(z.string(), count), roles: z.array(z.string()), log: z.strictObject({ bytes: count, sha256: z.string() }).optional(),
+  optimisers: z.record(z.string(), count), roles: z.array(z.string()), fingerprint: z.record(z.string(), z.string()).optional(), log: z.strictObject({ bytes: count, sha256: z.string() }).optional(),
   tensors: z.array(z.strictObject({ name: z.string(), shape: z.array(count), sha256: z.string() })),
 })
 
@@ -27,7 +28,7 @@ const manifestSchema = z.strictObject({
  * A checkpoint as one safetensors file: weights as `model/role/name`, optimiser states as `optimiser/role/slot`, and in its metadata a
  * manifest with everything else and a SHA-256 of every tensor and of itself. Throws Error naming a tensor that is not finite.
  */
-export function encodeCheckpoint({ state, log }: Checkpoint): Uint8Array<ArrayBuffer> {
+export function encodeCheckpoint({ state, log, fingerprint }: Checkpoint): Uint8Array<ArrayBuffer> {
   const named = [
     ...Object.entries(state.models).flatMap(([role, params]) => Object.entries(params).map(([name, t]) => [`model/${role}/${name}`, t] as const)),
     ...Object.entries(state.optimisers).flatMap(([role, { slots }]) => Object.entries(slots).map(([name, t]) => [`optimiser/${role}/${name}`, t] as const)),
@@ -39,7 +40,7 @@ export function encodeCheckpoint({ state, log }: Checkpoint): Uint8Array<ArrayBu
     return [name, store(values, tensor.shape)]
   })
   const manifest = JSON.stringify({
-    kind: state.kind, step: state.step, random: state.random, more: state.more, log, roles: Object.keys(state.models),
+    kind: state.kind, step: state.step, random: state.random, more: state.more, log, fingerprint, roles: Object.keys(state.models),
     optimisers: Object.fromEntries(Object.entries(state.optimisers).map(([role, { step }]) => [role, step])),
     tensors: tensors.map(([name, { shape, bytes }]) => ({ name, shape, sha256: hash(bytes) })),
   })
@@ -63,10 +64,10 @@ export function decodeCheckpoint(file: Uint8Array, from = 'checkpoint'): Checkpo
   }))
   for (const [name, { offset }] of tensors) if (!values.has(name)) fail(`tensor '${name}' at byte ${offset} is not in the manifest`)
   const under = (prefix: string) => Object.fromEntries([...values].filter(([name]) => name.startsWith(prefix)).map(([name, { shape, numbers }]) => [name.slice(prefix.length), tf.tensor(numbers, shape)]))
-  const { kind, step, random, more, log } = manifest
+  const { kind, step, random, more, log, fingerprint } = manifest
   const models = Object.fromEntries(manifest.roles.map(role => [role, under(`model/${role}/`)]))
   const optimisers = Object.fromEntries(Object.entries(manifest.optimisers).map(([role, done]) => [role, { step: done, slots: under(`optimiser/${role}/`) as Record<string, tfjs.Tensor1D> }]))
-  return { log, state: { kind, step, random, more, models, optimisers } }
+  return { log, fingerprint, state: { kind, step, random, more, models, optimisers } }
 }
 
 const NAME = /^step-(\d{9})\.safetensors$/

@@ -72,7 +72,7 @@ export function rewardModel(options: RewardModelOptions): Training<RewardModelMe
       state.step = t + 1
       yield { step: t + 1, loss, ...rewards, grad_norm, learning_rate, epoch: (t + 1) / perEpoch }
     }
-  })
+  }, options)
 }
 
 type Rewards = Pick<RewardModelMetrics, 'accuracy' | 'margin' | 'min_reward' | 'mean_reward' | 'max_reward'>

@@ -4,6 +4,8 @@ import { dirname } from 'node:path'
 import type { Params } from '../model/params'
 import { loadCheckpoint, removeTemporary, saveCheckpoint } from './checkpoint'
 import type { LogMark } from './checkpoint'
+import { differences, fingerprint } from './fingerprint'
+import type { Fingerprint } from './fingerprint'
 import { disposeTraining } from './training'
 import type { TrainState, Training } from './training'
 
@@ -16,6 +18,8 @@ export interface RunOptions {
   readonly every?: number
   /** Checkpoints to keep (default 2). */
   readonly keep?: number
+  /** Names of options that may differ from those the checkpoint was made with (default: only `steps`, so that a run can be made longer). */
+  readonly allow?: readonly string[]
 }
 
 /**
@@ -27,16 +31,17 @@ export interface RunOptions {
  * a run that was never stopped, bit for bit (on the same backend and machine). Any trainer made with `training` can be run so. It keeps to
  * this contract: when it yields, `training.state` holds all that changes (weights, optimisers, random stream, the rest); the next step is a
  * function of that state and the options alone; it draws nothing from anywhere else, and changes nothing between steps.
- * Throws Error where the newest checkpoint is damaged or of another training, or the log is not the one it was taken with. An error of the
- * training itself leaves the checkpoints as they were.
+ * Throws Error where the newest checkpoint is damaged, of another training, or made with other data, options, seed or first weights (see
+ * {@link fingerprint}), or the log is not the one it was taken with. An error of the training itself leaves the checkpoints as they were.
  */
-export async function* run<M extends { readonly step: number }>(training: Training<M>, { log, checkpoint, every = 100, keep = 2 }: RunOptions): AsyncGenerator<M, void, void> {
+export async function* run<M extends { readonly step: number }>(training: Training<M>, { log, checkpoint, every = 100, keep = 2, allow = [] }: RunOptions): AsyncGenerator<M, void, void> {
   if (!Number.isSafeInteger(every) || every < 1) throw new RangeError(`every: expected a positive integer, got ${every}`)
-  const mark = checkpoint === undefined ? undefined : resume(training, checkpoint), file = log === undefined ? undefined : openLog(log, mark)
+  const made = checkpoint === undefined ? undefined : fingerprint(training)
+  const mark = checkpoint === undefined ? undefined : resume(training, checkpoint, made!, allow), file = log === undefined ? undefined : openLog(log, mark)
   let saved = training.state.step, failed = false
   const save = () => {
     if (checkpoint === undefined || saved === training.state.step) return
-    saveCheckpoint(checkpoint, { state: training.state, log: file?.mark() }, keep)
+    saveCheckpoint(checkpoint, { state: training.state, log: file?.mark(), fingerprint: made }, keep)
     saved = training.state.step
   }
   try {
@@ -57,14 +62,15 @@ export async function* run<M extends { readonly step: number }>(training: Traini
 }
 
 /** Puts the newest checkpoint's state into the training; returns the mark of its log. */
-function resume(training: Training<unknown>, folder: string): LogMark | undefined {
+function resume(training: Training<unknown>, folder: string, made: Fingerprint, allow: readonly string[]): LogMark | undefined {
   removeTemporary(folder)
   const found = loadCheckpoint(folder)
   if (!found) return undefined
-  const difference = differs(training.state, found.state)
-  if (difference !== undefined) {
+  const difference = differs(training.state, found.state), others = found.fingerprint ? differences(made, found.fingerprint).filter(name => name !== 'steps' && !allow.includes(name)) : []
+  if (difference !== undefined || others.length > 0) {
     disposeTraining(found)
-    throw new Error(`${folder}: the checkpoint is of another training: ${difference}. Give another folder, or delete this one to start again`)
+    const what = difference === undefined ? `was made with other ${others.join(', ')}` : `is of another training: ${difference}`, permit = JSON.stringify(others).replaceAll('"', "'")
+    throw new Error(`${folder}: the checkpoint ${what}. Give another folder, or delete this one to start again${difference === undefined ? `, or go on all the same with allow: ${permit}` : ''}`)
   }
   disposeTraining(training)
   training.state = found.state

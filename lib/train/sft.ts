@@ -88,7 +88,7 @@ export function sft(options: SftOptions): Training<SftMetrics> {
       state.step = t + 1
       yield { step: t + 1, ...metrics, grad_norm, learning_rate, num_tokens, epoch: (t + 1) / perEpoch }
     }
-  })
+  }, options)
 }
 
 type Totals = Pick<SftMetrics, 'loss' | 'entropy' | 'mean_token_accuracy'>

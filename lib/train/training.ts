@@ -11,7 +11,7 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 
 /**
  * All that a trainer changes. Whoever has it can go on from here and gets the same numbers: what is not in it (data, options) a trainer
- * is given again. A trainer replaces the fields after a step, and nothing else changes a weight.
+ * is given again, and `run` sees to it that it is the same. A trainer replaces the fields after a step, and nothing else changes a weight.
  */
 export interface TrainState {
   /** Which trainer this is ('sft', 'ppo' …); another one's state is refused. */
@@ -29,7 +29,11 @@ export interface TrainState {
 }
 
 /** One record a step, and at any time the state. Before the first record the state may be replaced (see `run`): the training then goes on from there. */
-export interface Training<M> extends AsyncGenerator<M, void, void> { state: TrainState }
+export interface Training<M> extends AsyncGenerator<M, void, void> {
+  state: TrainState
+  /** The trainer's options, data included, as they were given: `run` refuses to go on from a checkpoint that was made with others. */
+  readonly given?: object
+}
 
 /** What a trainer starts from: weights by role and their optimisers' first states. The weights given stay the caller's; the state owns copies. */
 export function startState(kind: string, models: Readonly<Record<string, Params>>, optimisers: Readonly<Record<string, OptimiserState>>, random: Random, more: Json = {}): TrainState {
@@ -39,8 +43,9 @@ export function startState(kind: string, models: Readonly<Record<string, Params>
 /**
  * Makes a trainer of its first state and its loop. `loop` is a generator, async or not, that reads and replaces fields of `training.state` and yields
  * one metrics record a step; after each, timers, messages and the display get their turn, so that a notebook can be stopped.
+ * given: the trainer's options, so that `run` notices when they change; with what the trainer derives from `steps` (a schedule) beside them.
  */
-export function training<M>(state: TrainState, loop: (own: { state: TrainState }) => AsyncGenerator<M, void, void> | Generator<M, void, void>): Training<M> {
+export function training<M>(state: TrainState, loop: (own: { state: TrainState }) => AsyncGenerator<M, void, void> | Generator<M, void, void>, given?: object): Training<M> {
   const own = { state }
   async function* steps(): AsyncGenerator<M, void, void> {
     for await (const metrics of loop(own)) {
@@ -49,7 +54,7 @@ export function training<M>(state: TrainState, loop: (own: { state: TrainState }
     }
   }
   const generator = steps()
-  return Object.defineProperty(generator, 'state', { get: () => own.state, set: (next: TrainState) => { own.state = next } }) as unknown as Training<M>
+  return Object.defineProperties(generator, { state: { get: () => own.state, set: (next: TrainState) => { own.state = next } }, given: { value: given } }) as unknown as Training<M>
 }
 
 /** One optimiser step on one role's weights: the only place of a trainer where weights change. Frees the old weights, the old state and the gradients. */

@@ -110,13 +110,6 @@ describe('train/run and train/checkpoint', () => {
     expectSame(folder)
   })
 
-  it('goes on with another seed as the first had it: the state decides', async () => {
-    const folder = folderOf('seed'), options = { log: join(folder, 'log.jsonl'), checkpoint: join(folder, 'checkpoints'), every: 3 }
-    for await (const { step } of run(trainingToKill(STEPS), options)) if (step === 9) break
-    for await (const _ of run(trainingToKill(STEPS, 99), options)) { /* to the end */ }
-    expectSame(folder)
-  })
-
   it('refuses a checkpoint that was truncated or changed anywhere, naming the tensor and the byte', () => {
     const file = new Uint8Array(reference.last), random = Random.seed(4), entries = [...readSafetensors(file).tensors], before = tf.memory().numTensors
     for (let n = 0; n < file.length; n += 97) expect(() => decodeCheckpoint(file.subarray(0, n), 'c')).to.throw(Error, /^c: /)
