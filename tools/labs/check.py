@@ -12,6 +12,7 @@ from notebook import LabError, NotebookNode, read, shown, text
 from pool import Outcome
 from report import Result
 from rules import problems, student_problems
+from seeds import stale, table_path
 from source import FORMS, Lab
 
 SHOWN_DIFFERENCES = 5
@@ -33,6 +34,8 @@ def check(args: Namespace) -> list[Result]:
             continue
         if errors := list(static_errors(notebook, lab, job.form)):
             results.append(Result(job.lab, job.form, [*clipped(errors), remedy(lab)]))
+        elif job.form == 'solution' and (old := stale(table_path(args.notebooks, lab), notebook, args.tolerance)):
+            results.append(Result(job.lab, job.form, [old, f'npm run labs -- seeds {lab.path.stem.split("-")[0]}']))
         else:
             jobs.append(job)
 
@@ -53,8 +56,9 @@ def check(args: Namespace) -> list[Result]:
 
 
 def strays(notebooks: Path) -> list[Path]:
-    """Notebooks that no source makes."""
-    return [path for folder in (notebooks, notebooks / 'solutions') for path in sorted(folder.glob('*.ipynb'))
+    """Notebooks and tables of claims that no source makes."""
+    found = [*notebooks.glob('*.ipynb'), *notebooks.glob('solutions/*.ipynb'), *notebooks.glob('seeds/*.json')]
+    return [path for path in sorted(found)
             if not (notebooks / 'src' / f'{path.stem}.ts').exists()]
 
 

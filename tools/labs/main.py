@@ -15,7 +15,7 @@ COMMANDS = {
     'run': 'execute labs from their sources, write nothing (also what runs when no command is named)',
     'build': 'make the student and the solution notebook of each lab',
     'check': 'fail where a committed notebook differs from its source or from a re-run',
-    'seeds': 'run the solutions with seeds 0..3 and tabulate what they claim',
+    'seeds': 'run the solutions with seeds 0..3 and write what they claim to notebooks/seeds',
     'new': 'write the source of a new lab: new NN-title',
 }
 
