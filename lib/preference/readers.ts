@@ -9,7 +9,7 @@ export function readRows(path: string, options: ReadOptions = {}): AsyncGenerato
   switch (extname(path).toLowerCase()) {
     case '.jsonl': case '.ndjson': return readJsonLines(path, options)
     case '.csv': return readCsv(path, options)
-    case '.parquet': return readParquet(path)
+    case '.parquet': return readParquet(path, options)
     default: throw new RangeError(`${path}: expected a file that ends in .jsonl, .ndjson, .csv or .parquet; a JSON array becomes JSON Lines by writing one record a line`)
   }
 }

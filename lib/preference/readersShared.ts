@@ -11,6 +11,8 @@ export type SourceRow = { readonly row: number; readonly share: number } & ({ re
 export interface ReadOptions {
   /** Bytes of the longest row that is read; a longer one is reported and passed over. Default 16 MiB. */
   readonly maxRowBytes?: number
+  /** Milliseconds that 10,000 rows of Parquet may take. Default 30,000. */
+  readonly blockMs?: number
 }
 
 /** Default of {@link ReadOptions.maxRowBytes}. */
