@@ -143,7 +143,7 @@ export function onlineDpo<P extends PromptTokens, E extends string = never>(opti
         grad_norm, learning_rate, ...options.measure?.(samples) as Record<E, number>,
       }
     }
-  })
+  }, options)
 }
 
 /** Items `first` to `first + n` of an endless list: the prompts in one random order after another. */

@@ -13,12 +13,13 @@ export type Judge<P extends PromptTokens = PromptTokens> = (pairs: readonly Samp
 
 /** A judge that prefers the higher score (a reward model's, a program's). Equal scores are a tie. score: responses → one number each. */
 export function scoreJudge<P extends PromptTokens>(score: (prompts: readonly P[], responses: readonly (readonly number[])[]) => ArrayLike<number>): Judge<P> {
-  return pairs => {
+  const judge: Judge<P> = pairs => {
     const prompts = pairs.map(p => p.prompt), all = score([...prompts, ...prompts], [...pairs.map(p => p.a), ...pairs.map(p => p.b)]), n = pairs.length
     if (all.length !== 2 * n) throw new RangeError(`scoreJudge: expected ${2 * n} scores, got ${all.length}`)
     const [a, b] = [0, n].map(from => Float64Array.from({ length: n }, (_, i) => all[from + i]))
     return { wins: a.map((s, i) => s > b[i] ? 1 : s < b[i] ? 0 : 0.5), scores: { a, b } }
   }
+  return Object.assign(judge, { settings: { judge: 'score', score } })
 }
 
 /**
@@ -26,11 +27,12 @@ export function scoreJudge<P extends PromptTokens>(score: (prompts: readonly P[]
  * with `draw: false` it says what is more probable, ½ being a tie. Throws RangeError on what is no probability.
  */
 export function probabilityJudge<P extends PromptTokens>(probability: (pairs: readonly SampledPair<P>[]) => ArrayLike<number>, { draw = true }: { draw?: boolean } = {}): Judge<P> {
-  return (pairs, random) => {
+  const judge: Judge<P> = (pairs, random) => {
     const p = Float64Array.from(probability(pairs)), bad = p.findIndex(x => !(x >= 0 && x <= 1))
     if (p.length !== pairs.length || bad >= 0) throw new RangeError(`probabilityJudge: expected ${pairs.length} probabilities, got ${bad >= 0 ? `${p[bad]} for pair ${bad}` : p.length}`)
     return { wins: p.map(x => draw ? Number(random.uniform() < x) : x > 0.5 ? 1 : x < 0.5 ? 0 : 0.5) }
   }
+  return Object.assign(judge, { settings: { judge: 'probability', draw, probability } })
 }
 
 /**
