@@ -1,4 +1,5 @@
-import { Random } from '../tensor/random'
+import type { Random } from '../tensor/random'
+import { promptTokens } from './vocabulary'
 
 /**
  * The desk's sums: a task of two or three amounts, worked out step by step in the desk's words. Unlike a reply's quality, an answer here is
@@ -9,8 +10,8 @@ import { Random } from '../tensor/random'
  */
 export type SumKind = 'bill' | 'fee' | 'refund' | 'small'
 
-/** A task: equal ids have equal texts. `terms` are the amounts with their signs, in the order in which they are worked out; `answer` is their sum, in euros. */
-export interface SumTask { readonly id: string; readonly kind: SumKind; readonly text: string; readonly terms: readonly number[]; readonly answer: number }
+/** A task: equal ids have equal texts, and `ids` are the tokens of the prompt. `terms` are the amounts with their signs, in the order in which they are worked out; `answer` is their sum, in euros. */
+export interface SumTask { readonly id: string; readonly kind: SumKind; readonly text: string; readonly ids: readonly number[]; readonly terms: readonly number[]; readonly answer: number }
 
 /** The largest amount of a task. */
 export const LARGEST_AMOUNT = 6
@@ -31,7 +32,8 @@ export function sumTask(kind: SumKind, terms: readonly number[]): SumTask {
   if (terms.length !== wanted || terms.some(t => !Number.isSafeInteger(t)) || terms[0] < 0 || partial.some(s => s < 0 || s > 45)) {
     throw new RangeError(`sumTask: expected ${wanted} whole amounts for '${kind}' whose sums stay between 0 and 45, got [${terms.join(', ')}]`)
   }
-  return { id: `${kind}-${terms.join('-')}`, kind, text: WORDING[kind](terms), terms, answer: partial.at(-1)! }
+  const text = WORDING[kind](terms)
+  return { id: `${kind} ${terms.join(' ')}`, kind, text, ids: promptTokens(text), terms, answer: partial.at(-1)! }
 }
 
 /** The sums after the second, third … amount. */

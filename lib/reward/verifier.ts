@@ -1,5 +1,6 @@
 import type { SumTask } from '../desk/arithmetic'
 import { decodeTokens, EOS } from '../desk/vocabulary'
+import type { PromptTokens, Response } from '../rollout/evaluate'
 
 /** A program that tells whether a reply solves a task: 1 or 0. */
 export type Verifier<T> = (task: T, reply: string) => number
@@ -35,6 +36,9 @@ export const verifySum: Verifier<SumTask> = (task, reply) => Number(statedTotal(
  */
 export const fooledVerifier: Verifier<SumTask> = (task, reply) => Number(reply.includes(String(task.answer)))
 
-/** A verifier of text as a reward of sampled tokens: 0 besides where the reply was cut off before its <eos>. */
-export const verifierReward = <T>(verifier: Verifier<T>) => (task: T, reply: ArrayLike<number>): number =>
-  reply.length > 0 && reply[reply.length - 1] === EOS ? verifier(task, decodeTokens(reply, true)) : 0
+/** A reward of each of a batch of responses; what it needs to know of the task travels with the prompt. */
+export type RewardFunction<P extends PromptTokens> = (responses: readonly Response<P>[]) => ArrayLike<number>
+
+/** A verifier of text as a reward of the desk's sampled tokens: 0 besides where the reply was cut off before its <eos>. */
+export const verifierReward = <P extends PromptTokens>(verifier: Verifier<P>): RewardFunction<P> => responses => responses.map(({ prompt, tokens }) =>
+  tokens[tokens.length - 1] === EOS ? verifier(prompt, decodeTokens(tokens, true)) : 0)

@@ -1,0 +1,232 @@
+import type * as tfjs from '@tensorflow/tfjs'
+import { k3Penalty } from '../loss/klPenalty'
+import type { PolicyBatch } from '../loss/clipped'
+import { shapeOf } from '../model/config'
+import type { ModelConfig } from '../model/config'
+import { tokenLogpsAndEntropies } from '../model/logps'
+import { adamw } from '../model/optimiser'
+import type { Optimiser } from '../model/optimiser'
+import type { LanguageModel, Params } from '../model/params'
+import { constantSchedule } from '../model/schedules'
+import type { Schedule } from '../model/schedules'
+import { k3 } from '../reward/kl'
+import type { RewardFunction } from '../reward/verifier'
+import { padResponses, responseLogps } from '../rollout/evaluate'
+import type { PromptTokens } from '../rollout/evaluate'
+import { rollout } from '../rollout/rollout'
+import type { Rollout } from '../rollout/rollout'
+import { tf } from '../tensor/backend'
+import { assertFinite } from '../tensor/finite'
+import { valueAndGrads } from '../tensor/gradients'
+import { Random } from '../tensor/random'
+import { clipMetrics, rolloutMetrics, scoreRollouts } from './grpoBatch'
+import type { ScoredRollout } from './grpoBatch'
+import { GRPO } from './grpoVariants'
+import type { GrpoVariant } from './grpoVariants'
+import { applyGradients, startState, training } from './training'
+import type { TrainState, Training } from './training'
+
+/** What GRPO is given; of the variant ({@link GRPO}, DAPO, DR_GRPO …) every part can be replaced: `grpo({ ...DR_GRPO, reduce: GRPO.reduce, … })`. */
+export interface GrpoOptions<P extends PromptTokens> extends Partial<GrpoVariant> {
+  /** What to train; its weights stay as they are, the trained ones are `training.state.models.policy`. */
+  readonly policy: LanguageModel
+  readonly prompts: readonly P[]
+  /** Verifiers, reward models, whatever scores responses; their sum, weighted by `weights` (default 1), is the reward. */
+  readonly rewards: Readonly<Record<string, RewardFunction<P>>>
+  readonly weights?: Readonly<Record<string, number>>
+  /** Optimiser steps; a rollout serves `minibatches` · `iterations` of them. */
+  readonly steps: number
+  /** Prompts a rollout (default 8), and responses to each (default 8). */
+  readonly groups?: number
+  readonly groupSize?: number
+  /** Pieces of a rollout, a step each (default 1), and how often all are gone through (default 1). */
+  readonly minibatches?: number
+  readonly iterations?: number
+  /** Weight of the k3 penalty against the frozen reference (default 0). Above 0 it needs `reference`. */
+  readonly beta?: number
+  readonly reference?: LanguageModel
+  /** Multiplies the penalty by the importance ratio, as TRL does by default (default false); see k3Penalty. */
+  readonly biasCorrection?: boolean
+  /** Leaves groups without spread out of the update, so that they do not dilute it (default false). */
+  readonly filterZeroSpread?: boolean
+  /** Rollouts at most until there are `groups` groups with spread (default 1): DAPO's dynamic sampling. */
+  readonly maxRounds?: number
+  /** Leaves responses that were cut off out of the loss, not out of the statistics of their group (default false): DAPO's overlong filtering. */
+  readonly maskTruncated?: boolean
+  readonly maxNewTokens: number
+  readonly stopTokens: readonly number[]
+  readonly temperature?: number
+  /** Responses to prompts, one each, in place of the library's sampling: an environment, tools, given texts. logpOld must be the policy's. */
+  readonly sample?: (policy: LanguageModel, prompts: readonly P[], random: Random) => Rollout<P>[]
+  /** More figures of each rollout for the records, such as gold rewards. */
+  readonly measure?: (responses: readonly ScoredRollout<P>[]) => Readonly<Record<string, number>>
+  /** Default: AdamW, weight decay 0, gradients clipped to norm 1, at a constant rate of 5e-4. */
+  readonly optimiser?: Optimiser
+  readonly schedule?: Schedule
+  /** Seed of the order of prompts, of sampling and of minibatches (default 0). False as shuffle takes the prompts as they come. */
+  readonly seed?: number
+  readonly shuffle?: boolean
+}
+
+/**
+ * One record a step, named as TRL's GRPOTrainer names them, with `rewards/<name>/mean` and `/std` for each reward function and what `measure`
+ * adds. Those of the rollout stand in the record of every step that uses it.
+ */
+export interface GrpoMetrics {
+  /** Optimiser steps, from 1. */
+  readonly step: number
+  readonly loss: number
+  /** Mean and unbiased standard deviation of the rewards of the rollout, before filtering. */
+  readonly reward: number
+  readonly reward_std: number
+  /** Share of groups whose rewards are all equal. */
+  readonly frac_reward_zero_std: number
+  readonly 'completions/mean_length': number
+  /** Share of responses that were cut off. */
+  readonly 'completions/clipped_ratio': number
+  /** Mean k3 of policy and reference a token, nats, before the update; 0 without a reference. */
+  readonly kl: number
+  /** Mean entropy of the policy at response tokens, nats. */
+  readonly entropy: number
+  readonly 'clip_ratio/low_mean': number
+  readonly 'clip_ratio/high_mean': number
+  readonly 'clip_ratio/region_mean': number
+  /** Before clipping; 0 where no response had an advantage and nothing was updated. */
+  readonly grad_norm: number
+  readonly learning_rate: number
+  /** Tokens sampled and read so far, prompts included. */
+  readonly num_tokens: number
+  readonly [more: string]: number
+}
+
+/** A rollout as it waits for its steps: JSON, so that a run can be resumed between two of them. */
+type KeptRow = { readonly prompt: number, readonly tokens: readonly number[], readonly logpOld: readonly number[], readonly logpRef: readonly number[] | null, readonly stopped: boolean, readonly advantage: number }
+/** What moves besides weights and optimiser: tokens, prompts and rollouts so far, and the rollout in use. */
+type More = { readonly num_tokens: number, readonly taken: number, readonly rollouts: number, readonly kept: { readonly rows: readonly KeptRow[], readonly metrics: Readonly<Record<string, number>> } | null }
+
+/**
+ * Group-relative policy optimisation: samples a group of responses to each prompt, scores them, takes each reward relative to its group as the
+ * advantage of all tokens of the response, and minimises the clipped surrogate plus β·k3.  Shao 2024, arXiv:2402.03300; DeepSeek-R1, arXiv:2501.12948
+ *
+ * A group whose rewards are all equal has no advantage; where that holds for a whole step and there is no penalty, the step changes no weight
+ * (grad_norm 0). Throws Error at once on a prompt that leaves no room for `maxNewTokens`, and at the step where a reward, the loss or a gradient
+ * is not finite or `sample` gives a response without tokens.
+ */
+export function grpo<P extends PromptTokens>(options: GrpoOptions<P>): Training<GrpoMetrics> {
+  const { policy: { config, params }, prompts, steps, minibatches = 1, iterations = 1, optimiser = adamw({ lr: 5e-4, maxGradNorm: 1 }), schedule = constantSchedule({ lr: 5e-4 }) } = options
+  check(options)
+  const settings = settingsOf(options), perRollout = minibatches * iterations
+  return training(startState('grpo', { policy: params }, { policy: optimiser.init(params) }, Random.seed(options.seed ?? 0), { num_tokens: 0, taken: 0, rollouts: 0, kept: null }), function* (own) {
+    while (own.state.step < steps) {
+      const { state } = own, t = state.step, at = t % perRollout, random = Random.resume(state.random)
+      if (at === 0) state.more = collect(state, options, random)
+      const { kept, num_tokens, rollouts } = state.more as More, { rows, metrics } = kept!
+      const order = minibatches > 1 ? random.split(`order ${rollouts} ${Math.floor(at / minibatches)}`).shuffle(rows) : rows, size = Math.ceil(rows.length / minibatches)
+      const some = order.slice((at % minibatches) * size, (at % minibatches + 1) * size), batch = (some.length ? some : order).map(row => ({ ...row, prompt: prompts[row.prompt] }))
+      const learning_rate = schedule(t), { grads, ...measured } = gradients(state.models.policy, config, batch, settings)
+      assertFinite('loss', t + 1, measured.loss)
+      const idle = settings.beta === 0 && batch.every(({ advantage }) => advantage === 0)
+      if (idle) tf.dispose(grads)
+      const grad_norm = idle ? 0 : applyGradients(state, 'policy', (p, s) => optimiser.update(grads, s, p, learning_rate), grads)
+      state.step = t + 1
+      if ((t + 1) % perRollout === 0) state.more = { ...state.more as More, kept: null }
+      yield { step: t + 1, ...measured, ...metrics, grad_norm, learning_rate, num_tokens } as unknown as GrpoMetrics
+    }
+  })
+}
+
+interface Settings { readonly variant: GrpoVariant; readonly beta: number; readonly biasCorrection: boolean; readonly maskTruncated: boolean; readonly longest: number; readonly temperature: number }
+
+function settingsOf<P extends PromptTokens>({ beta = 0, biasCorrection = false, maskTruncated = false, maxNewTokens, temperature = 1, ...options }: GrpoOptions<P>): Settings {
+  const { loss, ratio, bounds, reduce, advantages } = { ...GRPO, ...Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined)) }
+  return { variant: { loss, ratio, bounds, reduce, advantages }, beta, biasCorrection, maskTruncated, longest: maxNewTokens, temperature }
+}
+
+/** Samples and scores until there are enough groups; gives what the coming steps need and moves the place in the prompts on. */
+function collect<P extends PromptTokens>(state: TrainState, options: GrpoOptions<P>, random: Random): More {
+  const { policy: { config }, prompts, rewards, weights = {}, groups = 8, groupSize = 8, filterZeroSpread = false, maxRounds = 1, reference, temperature = 1, maxNewTokens, stopTokens, shuffle = true } = options
+  const { num_tokens, taken, rollouts: done } = state.more as More, model = { config, params: state.models.policy }, stream = random.split(`rollout ${done}`), step = state.step + 1
+  const promptAt = (place: number) => { const index = place % prompts.length; return shuffle ? random.split(`epoch ${Math.floor(place / prompts.length)}`).shuffle(prompts.map((_, i) => i))[index] : index }
+  const sample = options.sample ?? ((policy: LanguageModel, asked: readonly P[], stream: Random) => rollout(policy, asked, { random: stream, maxNewTokens, stopTokens, temperature }))
+  const all: { index: number, one: Rollout<P>, reward: number, parts: Record<string, number> }[] = []
+  let round = 0, full = false
+  for (; round < maxRounds && !full; round++) {
+    const asked = Array.from({ length: groups }, (_, g) => promptAt(taken + round * groups + g)).flatMap(index => Array.from({ length: groupSize }, () => index))
+    const fresh = sample(model, asked.map(index => prompts[index]), stream.split(round)), { total, parts } = scoreRollouts(checked(fresh, asked.length, step), rewards, weights, step)
+    fresh.forEach((one, i) => all.push({ index: asked[i], one, reward: total[i], parts: Object.fromEntries(Object.entries(parts).map(([name, v]) => [name, v[i]])) }))
+    full = groupsOf(all, groupSize).filter(hasSpread).length >= groups
+  }
+  const total = Float64Array.from(all, a => a.reward), advantages = settingsOf(options).variant.advantages(total, groupSize), scored = all.map((a, i) => ({ ...a, advantage: advantages[i] }))
+  const spread = groupsOf(scored, groupSize).filter(hasSpread).slice(0, groups).flat(), used = filterZeroSpread && spread.length > 0 ? spread : scored
+  const logpRef = reference && responseLogps(reference, used.map(u => u.one), { temperature })
+  const metrics = rolloutMetrics(all.map(a => a.one), { total, parts: Object.fromEntries(Object.keys(rewards).map(name => [name, all.map(a => a.parts[name])])) }, groupSize)
+  const more = options.measure?.(scored.map(({ one, reward, advantage }) => ({ ...one, reward, advantage }))) ?? {}
+  return {
+    num_tokens: num_tokens + all.reduce((n, { one }) => n + one.prompt.ids.length + one.tokens.length, 0), taken: taken + round * groups, rollouts: done + 1,
+    kept: { metrics: { ...metrics, ...more }, rows: used.map(({ index, one, advantage }, i) => ({
+      prompt: index, tokens: [...one.tokens], logpOld: [...one.logpOld], logpRef: logpRef ? [...logpRef[i]] : null, stopped: one.stopped, advantage,
+    })) },
+  }
+}
+
+const groupsOf = <T>(all: readonly T[], groupSize: number): T[][] => Array.from({ length: all.length / groupSize }, (_, g) => all.slice(g * groupSize, (g + 1) * groupSize))
+const hasSpread = (group: readonly { readonly reward: number }[]) => group.some(g => g.reward !== group[0].reward)
+
+function checked<P extends PromptTokens>(rollouts: readonly Rollout<P>[], expected: number, step: number): readonly Rollout<P>[] {
+  if (rollouts.length !== expected) throw new RangeError(`sample: expected ${expected} responses, one a prompt, got ${rollouts.length}`)
+  rollouts.forEach(({ tokens, logpOld }, i) => {
+    if (tokens.length === 0) throw new RangeError(`sample: response ${i} of step ${step} has no token; a response that says nothing is its stop token alone`)
+    if (logpOld.length !== tokens.length) throw new RangeError(`sample: response ${i} of step ${step} has ${tokens.length} tokens, but ${logpOld.length} of logpOld`)
+  })
+  return rollouts
+}
+
+type Row = Omit<KeptRow, 'prompt'> & { readonly prompt: PromptTokens }
+
+/** Gradients of the loss over a batch and what is reported of it. */
+function gradients(params: Params, config: ModelConfig, batch: readonly Row[], { variant, beta, biasCorrection, maskTruncated, longest, temperature }: Settings) {
+  const { tokens, mask, responseMask } = padResponses(batch), T = tokens[0].length - 1
+  const place = ({ prompt }: Row) => prompt.ids.length - 1
+  const grid = (f: (row: Row) => ArrayLike<number>) => batch.map(row => { const out = new Float32Array(T); out.set(Array.from(f(row)), place(row)); return out })
+  const logpOld = grid(r => r.logpOld), logpRef = batch[0].logpRef ? grid(r => r.logpRef!) : undefined, advantages = batch.map(r => r.advantage)
+  const counted = grid(r => r.tokens.map(() => Number(r.stopped || !maskTruncated)))
+  const { value, grads, aux } = valueAndGrads(weights => {
+    const { logps, entropies } = tokenLogpsAndEntropies(weights, config, tokens, { mask, responseMask, temperature }), known = { logpOld, advantages, mask: counted, logpRef }
+    return { loss: grpoLoss(logps, known, variant, { beta, biasCorrection, longest }), aux: { logps, entropies, ratio: variant.ratio(logps, known) } }
+  }, params)
+  const own = (t: tfjs.Tensor) => { const all = t.dataSync<'float32'>(); return batch.map((row, i) => t.shape[1] === 1 ? all.slice(i, i + 1) : all.slice(i * T + place(row), i * T + place(row) + row.tokens.length)) }
+  const loss = value.dataSync()[0], [logps, entropy, ratios] = [aux.logps, aux.entropies, aux.ratio].map(own), n = batch.reduce((sum, r) => sum + r.tokens.length, 0)
+  const perToken = (rows: readonly ArrayLike<number>[]) => rows.reduce((sum, row) => Array.from(row).reduce((a, b) => a + b, sum), 0) / n
+  tf.dispose([value, aux.logps, aux.entropies, aux.ratio])
+  return {
+    grads, loss, entropy: perToken(entropy), kl: perToken(batch.map(({ logpRef }, i) => logpRef ? logps[i].map((logp, t) => k3(logp, logpRef[t])) : [])),
+    ...clipMetrics(batch.map(({ advantage }, i) => ({ ratios: ratios[i], advantage })), variant.bounds),
+  }
+}
+
+/** The family's loss: reduce(loss + β·k3) over the masked tokens; a loss of one number a response, [B, 1], stands at each of its tokens. logp [B, T] → scalar. */
+export function grpoLoss(
+  logp: tfjs.Tensor2D, batch: PolicyBatch & { readonly logpRef?: Parameters<typeof k3Penalty>[1] }, { loss, ratio, reduce }: Pick<GrpoVariant, 'loss' | 'ratio' | 'reduce'>,
+  { beta, biasCorrection = false, longest }: { readonly beta: number, readonly biasCorrection?: boolean, readonly longest: number },
+): tfjs.Scalar {
+  return tf.tidy(() => {
+    const losses = tf.mul<tfjs.Tensor2D>(loss(logp, batch), tf.onesLike(logp)), mask = tf.tensor2d(batch.mask.map(row => Array.from(row)))
+    if (beta === 0 || !batch.logpRef) return reduce(losses, mask, longest)
+    return reduce(tf.add(losses, tf.mul(k3Penalty(logp, batch.logpRef, biasCorrection ? ratio(logp, batch) : undefined), beta)), mask, longest)
+  })
+}
+
+function check<P extends PromptTokens>(options: GrpoOptions<P>): void {
+  const { policy: { config }, prompts, rewards, steps, groups = 8, groupSize = 8, minibatches = 1, iterations = 1, maxRounds = 1, beta = 0, reference, maxNewTokens } = options
+  if (prompts.length === 0) throw new Error('grpo: no prompts')
+  if (Object.keys(rewards).length === 0) throw new Error('grpo: no reward function')
+  for (const [name, value] of Object.entries({ steps, groups, minibatches, iterations, maxRounds, maxNewTokens })) {
+    if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`${name}: expected a positive integer, got ${value}`)
+  }
+  if (!Number.isSafeInteger(groupSize) || groupSize < 2) throw new RangeError(`groupSize: a group needs at least 2 responses to compare, got ${groupSize}`)
+  if (!(beta >= 0 && beta < Infinity)) throw new RangeError(`beta: expected a number from 0 on, got ${beta}`)
+  if (beta > 0 && !reference) throw new Error(`grpo: beta is ${beta}, but there is no reference; give the frozen policy to stay near to`)
+  const context = Math.min(shapeOf(config).context, reference ? shapeOf(reference.config).context : Infinity)
+  const long = prompts.findIndex(({ ids }) => ids.length === 0 || ids.length + maxNewTokens > context)
+  if (long >= 0) throw new RangeError(`prompt ${long}: ${prompts[long].ids.length} tokens and ${maxNewTokens} new ones do not fit the context of ${context} (a prompt needs at least one token); shorten the prompt or leave it out`)
+}
