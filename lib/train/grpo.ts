@@ -132,7 +132,7 @@ export function grpo<P extends PromptTokens>(options: GrpoOptions<P>): Training<
       if ((t + 1) % perRollout === 0) state.more = { ...state.more as More, kept: null }
       yield { step: t + 1, ...measured, ...metrics, grad_norm, learning_rate, num_tokens } as unknown as GrpoMetrics
     }
-  })
+  }, options)
 }
 
 interface Settings { readonly variant: GrpoVariant; readonly beta: number; readonly biasCorrection: boolean; readonly maskTruncated: boolean; readonly longest: number; readonly temperature: number }
