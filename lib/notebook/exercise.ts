@@ -49,7 +49,7 @@ function judge(attempt: (...args: never[]) => unknown, reference: (...args: neve
 /**
  * Checks an exercise: runs `attempt` on every list of arguments and compares with `reference` (numbers, lists, records, tensors).
  * Says in one line how it went, records it for the score, and never throws on an attempt; returns `attempt` when it is right, else `reference`, so that the lab goes on.
- * Throws RangeError when there is no case to check.
+ * Under nbgrader it says so on standard error too where the exercise is not solved, which takes the cell's points. Throws RangeError when there is no case to check.
  */
 export function check<F extends (...args: never[]) => unknown>(
   id: string, attempt: F, reference: (...args: Parameters<F>) => ReturnType<F>, cases: readonly Readonly<Parameters<F>>[],
@@ -61,5 +61,7 @@ export function check<F extends (...args: never[]) => unknown>(
   session.exercises.set(id, { id, level, state })
   if (state === 'solved') verdict(state, `${id} solved: ${cases.length === 1 ? 'the case agrees' : `all ${cases.length} cases agree`}.`)
   else verdict(state, `${id} ${state === 'unsolved' ? 'not solved yet.' : `not right yet: ${wrong as string}`} Hint: ${hint} The lab goes on with the library's version.`)
+  // nbgrader gives a cell's points unless it failed or wrote to standard error; to throw would take the checked function from the cells below
+  if (state !== 'solved' && process.env.NBGRADER_EXECUTION) console.error(`${id}: no point`)
   return state === 'solved' ? attempt : reference as F
 }

@@ -1,4 +1,4 @@
-"""npm run labs -- [run|build|check|seeds|new] …: executes the labs and keeps notebooks and sources in step."""
+"""npm run labs -- [run|build|check|seeds|new|course] …: executes the labs and keeps notebooks and sources in step."""
 from __future__ import annotations
 
 import argparse
@@ -17,6 +17,7 @@ COMMANDS = {
     'check': 'fail where a committed notebook differs from its source or from a re-run',
     'seeds': 'run the solutions with seeds 0..3 and write what they claim to notebooks/seeds',
     'new': 'write the source of a new lab: new NN-title',
+    'course': 'write a folder for nbgrader: course FOLDER [NN …]',
 }
 
 
@@ -27,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=what, description=what)
         sub.add_argument('targets', nargs='*', metavar='NN', help='02, 02-bradley-terry or a path; all labs when there is none')
         sub.add_argument('--notebooks', type=Path, default=ROOT / 'notebooks', help='another folder with src/ and solutions/')
-        if name == 'new':
+        if name in ('new', 'course'):
             continue
         if name in ('run', 'check'):
             sub.add_argument('--form', choices=['student', 'solution'], help='this form only')
@@ -70,6 +71,9 @@ def main(words: list[str]) -> int:
         if args.command == 'new':
             from skeleton import new
             return new(args)
+        if args.command == 'course':
+            from course import course
+            return course(args)
         results = command(args.command)(args)
     except LabError as error:
         print(error, file=sys.stderr)

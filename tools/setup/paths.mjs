@@ -7,6 +7,7 @@ export const root = path.resolve(import.meta.dirname, '../..')
 export const cache = path.join(root, '.cache')
 export const venv = path.join(root, '.venv')
 export const oracle = path.join(root, '.venv-oracle')
+export const author = path.join(root, '.venv-author')
 export const native = path.join(root, '.native')
 export const windows = process.platform === 'win32'
 

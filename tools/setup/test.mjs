@@ -2,6 +2,7 @@
 import './node-version.mjs'
 import { rmSync } from 'node:fs'
 import path from 'node:path'
+import { authorPython } from './author.mjs'
 import { flags } from './flags.mjs'
 import { jupyterEnvironment } from './jupyter.mjs'
 import { oraclePython } from './oracle.mjs'
@@ -58,6 +59,12 @@ async function main() {
   } catch (error) {
     if (!(error instanceof SetupError)) throw error
     say(`${error.message}\nTests that compare with PyTorch will fail.`)
+  }
+  try {
+    await alone(authorPython)
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error
+    say(`${error.message}\nTests of grading, diffs and the site will fail.`)
   }
   await counted('type check', () => check('typescript/bin/tsc', ['-p', 'tsconfig.json']))
   await counted('lint', () => check('eslint/bin/eslint.js', ['--max-warnings', '0', '.']))
