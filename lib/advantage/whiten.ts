@@ -2,7 +2,7 @@ import { momentsOfRows, type Rows } from './rows'
 
 /**
  * Rows with unit variance and, unless `shiftMean` is false, zero mean over all their tokens: (x − μ) / √(σ² + 1e-8).
- * σ² is the unbiased variance. With `shiftMean: false` the mean stays where it was (rewards are whitened so, advantages are not).
+ * As TRL's masked_whiten, which PPO applies to advantages; σ² is the unbiased variance. With `shiftMean: false` the mean stays where it was (rewards are whitened so, advantages are not).
  * Throws RangeError on fewer than two tokens. Equal tokens come out as 0 (or as their mean): there is no signal to scale.
  */
 export function whiten(rows: Rows, { shiftMean = true }: { shiftMean?: boolean } = {}): Float32Array[] {

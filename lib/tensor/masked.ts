@@ -32,15 +32,6 @@ export function maskedVar(x: Numbers, mask: Numbers, unbiased = true): number {
   return sum / (unbiased ? n - 1 : n)
 }
 
-/**
- * (x − mean) / √(var + 1e-8) over unmasked values, 0 elsewhere; with shiftMean false the mean is added back.
- * As TRL's masked_whiten, which PPO applies to advantages.
- */
-export function maskedWhiten(x: Numbers, mask: Numbers, shiftMean = true): Float32Array {
-  const mean = maskedMean(x, mask), scale = 1 / Math.sqrt(maskedVar(x, mask) + 1e-8)
-  return Float32Array.from({ length: x.length }, (_, i) => mask[i] === 0 ? 0 : (x[i] - mean) * scale + (shiftMean ? 0 : mean))
-}
-
 function masked(x: tfjs.Tensor2D, mask: tfjs.Tensor2D, what: string): tfjs.Tensor2D {
   if (x.shape.join() !== mask.shape.join()) throw new Error(`${what}: losses [${x.shape.join(', ')}] and mask [${mask.shape.join(', ')}] differ in shape`)
   // where, not mul: a masked NaN or infinity must not reach the sum
