@@ -48,7 +48,6 @@ export function groupLogistic(features: readonly (readonly number[])[], groups: 
     // Schur's complement of the intercepts: what is left of the slopes' curvature and gradient when each group's intercept has moved.
     const schur = hW.clone(), right = Float64Array.from(gW)
     for (let g = 0; g < count; g++) {
-      if (!(hA[g] > 1e-9)) throw new RangeError(`groupLogistic: group ${g} has no finite intercept: it has no rows, or all its targets are won, or all lost`)
       for (let j = 0; j < d; j++) {
         right[j] -= cross.get(g, j) * gA[g] / hA[g]
         for (let k = 0; k < d; k++) schur.set(j, k, schur.get(j, k) - (cross.get(g, j) * cross.get(g, k)) / hA[g])
@@ -76,9 +75,16 @@ function check(features: readonly (readonly number[])[], groups: readonly number
   const n = features.length
   if (n === 0 || groups.length !== n || targets.length !== n) throw new RangeError(`groupLogistic: expected as many groups and targets as rows, and at least one, got ${n} rows, ${groups.length} groups, ${targets.length} targets`)
   if (d === 0) throw new RangeError('groupLogistic: expected at least one feature')
+  const won = new Map<number, { sum: number; rows: number }>()
   for (let i = 0; i < n; i++) {
     if (features[i].length !== d || features[i].some(v => !Number.isFinite(v))) throw new RangeError(`groupLogistic: row ${i}: expected ${d} numbers, got [${features[i].join(', ')}]`)
     if (!Number.isSafeInteger(groups[i]) || groups[i] < 0) throw new RangeError(`groupLogistic: row ${i}: expected a group from 0 on, got ${groups[i]}`)
     if (!(targets[i] >= 0 && targets[i] <= 1)) throw new RangeError(`groupLogistic: row ${i}: expected a target from 0 to 1, got ${targets[i]}`)
+    const { sum, rows } = won.get(groups[i]) ?? { sum: 0, rows: 0 }
+    won.set(groups[i], { sum: sum + targets[i], rows: rows + 1 })
+  }
+  for (let g = 0; g <= Math.max(...won.keys()); g++) {
+    const of = won.get(g)
+    if (!of || of.sum === 0 || of.sum === of.rows) throw new RangeError(`groupLogistic: group ${g} has no finite intercept: ${of ? `its targets are all ${of.sum && 1}` : 'it has no rows'}`)
   }
 }
