@@ -53,3 +53,12 @@ export function ktoReferencePoint(logp: ArrayLike<number>, logpRef: ArrayLike<nu
 export function apoZeroUnpairedLoss(thumbs: ThumbLogps, options: KtoOptions = {}): tfjs.Tensor1D {
   return ktoLoss(thumbs, 0, options)
 }
+
+/**
+ * KTO's weights for so many liked and disliked responses: the rarer kind gets more than 1, so that both kinds weigh the same in all,
+ * λ_D n_D = λ_U n_U; the paper allows the ratio 1 to 4/3.  Ethayarajh 2024, arXiv:2402.01306 eq. 8. Throws RangeError unless both are positive.
+ */
+export function balancedKtoWeights(liked: number, disliked: number): { readonly desirableWeight: number, readonly undesirableWeight: number } {
+  if (!(liked > 0 && disliked > 0)) throw new RangeError(`balancedKtoWeights: expected both counts to be positive, got ${liked} and ${disliked}`)
+  return { desirableWeight: Math.max(1, disliked / liked), undesirableWeight: Math.max(1, liked / disliked) }
+}

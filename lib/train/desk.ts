@@ -16,6 +16,7 @@ import { wordTokenizer } from '../model/tokenizerWord'
 import { nll } from '../loss/nll'
 import { tf } from '../tensor/backend'
 import { Random } from '../tensor/random'
+import { batchesByLength } from './batches'
 import { padExamples, sft } from './sft'
 import type { Example, SftMetrics } from './sft'
 import type { Training } from './training'
@@ -40,19 +41,6 @@ export function deskDemonstrations(n: number, seed: number, options: { heldOut?:
   const prompts = drawPrompts(n, seed, options), random = Random.seed(seed).split(options.heldOut ? 'held-out demonstrations' : 'demonstrations')
   const replies = prompts.map(p => demonstrate(p, random).text)
   return { prompts, replies, examples: prompts.map((p, i) => deskSequence(p, replies[i])) }
-}
-
-/**
- * One epoch's order: shuffled, then cut into batches of similar length, which come in random order. The same data with less padding.
- * length: of an item, in tokens. A batch that is not full comes last, so that a trainer with this batch size takes these batches.
- */
-export function batchesByLength<T>(items: readonly T[], batchSize: number, length: (item: T) => number, random: Random): T[] {
-  const shuffled = random.shuffle(items), pool = 16 * batchSize, full = shuffled.length - shuffled.length % batchSize, batches: T[][] = []
-  for (let from = 0; from < full; from += pool) {
-    const near = shuffled.slice(from, Math.min(full, from + pool)).sort((a, b) => length(a) - length(b))
-    for (let at = 0; at < near.length; at += batchSize) batches.push(near.slice(at, at + batchSize))
-  }
-  return [...random.shuffle(batches).flat(), ...shuffled.slice(full)]
 }
 
 /** How the desk's checkpoint is trained; see data/sft/README.md for what comes out. */

@@ -5,7 +5,8 @@ import { deskPolicy, deskPolicyFigures } from '../../lib/exchange/deskPolicy'
 import { countParams } from '../../lib/model/params'
 import { ready, tf } from '../../lib/tensor/backend'
 import { Random } from '../../lib/tensor/random'
-import { batchesByLength, DESK_CONFIG, DESK_SFT, deskDemonstrations, deskReplies, deskSequence, deskSft, deskTokenizer, heldOutLoss, judgeReplies } from '../../lib/train/desk'
+import { batchesByLength } from '../../lib/train/batches'
+import { DESK_CONFIG, DESK_SFT, deskDemonstrations, deskReplies, deskSequence, deskSft, deskTokenizer, heldOutLoss, judgeReplies } from '../../lib/train/desk'
 import { disposeTraining } from '../../lib/train/training'
 
 describe('data/sft, the desk\'s fine-tuned policy', () => {

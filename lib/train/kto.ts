@@ -1,0 +1,170 @@
+import type * as tfjs from '@tensorflow/tfjs'
+import { ktoLoss, ktoReferencePoint } from '../loss/kto'
+import type { ModelConfig } from '../model/config'
+import { scoredLogits } from '../model/logps'
+import { adamw } from '../model/optimiser'
+import type { Optimiser } from '../model/optimiser'
+import type { LanguageModel, Params } from '../model/params'
+import { constantSchedule } from '../model/schedules'
+import type { Schedule } from '../model/schedules'
+import type { Response } from '../rollout/evaluate'
+import { tf } from '../tensor/backend'
+import { assertFinite } from '../tensor/finite'
+import { valueAndGrads } from '../tensor/gradients'
+import { entropies, gatherLogps } from '../tensor/logprobs'
+import { Random } from '../tensor/random'
+import { batchesByLength } from './batches'
+import { checkResponse, referenceLogps, responseBatch, responseLength, sequenceLogps, sumByRow } from './responses'
+import type { ResponseBatch } from './responses'
+import { applyGradients, startState, training } from './training'
+import type { Training } from './training'
+
+/** A response that somebody liked or disliked. */
+export interface Thumb extends Response { readonly liked: boolean }
+
+/** What a reference says of thumbs: log-probs of each response after its own prompt, and of each prompt's mismatched response (see mismatchedResponses). */
+export interface ThumbReference { readonly matched: Float32Array; readonly mismatched: Float32Array }
+
+export interface KtoTrainerOptions {
+  /** What to train; its weights stay as they are, the trained ones are `training.state.models.policy`. */
+  readonly model: LanguageModel
+  readonly thumbs: readonly Thumb[]
+  /** The frozen reference, or its log-probs (thumbReference with the same batchSize). Default: `model` as given. Its weights must stay until the first record. */
+  readonly reference?: LanguageModel | ThumbReference
+  /** Optimiser steps; default: one epoch. */
+  readonly steps?: number
+  /** Thumbs a step (default 32); prompts and responses are mismatched within blocks of so many, too. */
+  readonly batchSize?: number
+  readonly beta?: number
+  /** Weights of liked and disliked responses (default 1 each). Where one kind is rarer, balancedKtoWeights makes up for it. */
+  readonly desirableWeight?: number
+  readonly undesirableWeight?: number
+  /** False: the reference point is 0 instead of the KL estimate, which is APO-zero on single responses and saves two forward passes (default true). */
+  readonly klTerm?: boolean
+  /** Default: AdamW, weight decay 0, gradients clipped to norm 1, at a constant rate of 1e-4, which suits models of this library's size. */
+  readonly optimiser?: Optimiser
+  readonly schedule?: Schedule
+  /** Seed of the order of thumbs and of dropout (default 0). Each epoch is shuffled into batches of similar length; false as shuffle takes the thumbs as they come. */
+  readonly seed?: number
+  readonly shuffle?: boolean
+}
+
+/** One record a step, named as TRL's KTOTrainer names them; of the step's thumbs, before the update. Figures of a kind that the step has none of are missing. */
+export interface KtoMetrics {
+  /** From 1. */
+  readonly step: number
+  readonly loss: number
+  /** The reference point z0: mean log π/π_ref of mismatched responses, at least 0. */
+  readonly kl: number
+  /** Means of β log π(y)/π_ref(y) over liked (chosen) and disliked (rejected) responses. */
+  readonly 'rewards/chosen'?: number
+  readonly 'rewards/rejected'?: number
+  readonly 'rewards/margins'?: number
+  readonly 'logps/chosen'?: number
+  readonly 'logps/rejected'?: number
+  readonly 'logits/chosen'?: number
+  readonly 'logits/rejected'?: number
+  /** Mean entropy at response tokens, nats. */
+  readonly entropy: number
+  /** Before clipping. */
+  readonly grad_norm: number
+  readonly learning_rate: number
+  readonly epoch: number
+}
+
+/**
+ * Each prompt with a response that was given to another: the one before it in its block of `block` thumbs (the first takes the last),
+ * skipping those of the same prompt. Throws where all prompts of the data are the same.
+ */
+export function mismatchedResponses(thumbs: readonly Response[], block: number): Response[] {
+  const key = thumbs.map(({ prompt }) => prompt.ids.join()), before = (i: number, from: number, size: number) => {
+    for (let k = 1; k < size; k++) {
+      const j = from + (i - from - k + size) % size
+      if (key[j] !== key[i]) return j
+    }
+    return undefined
+  }
+  return thumbs.map(({ prompt }, i) => {
+    const start = i - i % block, other = before(i, start, Math.min(block, thumbs.length - start)) ?? before(i, 0, thumbs.length)
+    if (other === undefined) throw new Error('kto: all thumbs have the same prompt, so there is no mismatched response to estimate the KL from; add prompts, or set klTerm to false')
+    return { prompt, tokens: thumbs[other].tokens }
+  })
+}
+
+/** A reference's log-probs of thumbs, computed once for as many runs as you like with this batchSize. */
+export async function thumbReference(model: LanguageModel, thumbs: readonly Thumb[], batchSize = 32): Promise<ThumbReference> {
+  return logpsOf(model, thumbs, mismatchedResponses(thumbs, batchSize))
+}
+
+/**
+ * Kahneman-Tversky optimisation, from single responses that were liked or disliked: minimises the mean of {@link ktoLoss}, whose reference
+ * point is estimated at every step from mismatched prompts and responses, without gradient.  Ethayarajh 2024, arXiv:2402.01306
+ */
+export function kto(options: KtoTrainerOptions): Training<KtoMetrics> {
+  const { model: { config, params }, thumbs, batchSize = 32, klTerm = true, optimiser = adamw({ lr: 1e-4, maxGradNorm: 1 }), shuffle = true } = options
+  const schedule = options.schedule ?? constantSchedule({ lr: 1e-4 }), perEpoch = Math.ceil(thumbs.length / batchSize), steps = options.steps ?? perEpoch
+  const { beta = 0.1, desirableWeight = 1, undesirableWeight = 1, reference: given = options.model } = options, settings = { beta, desirableWeight, undesirableWeight }
+  check(options, batchSize, settings)
+  const others = klTerm ? mismatchedResponses(thumbs, batchSize) : []
+  if (klTerm) others.forEach((r, i) => checkResponse(`kto: thumb ${i} with the response of another`, r, config))
+  return training(startState('kto', { policy: params }, { policy: optimiser.init(params) }, Random.seed(options.seed ?? 0)), async function* (own) {
+    if (own.state.step >= steps) return
+    const reference = 'params' in given ? await logpsOf(given, thumbs, others) : given, places = thumbs.map((_, i) => i)
+    while (own.state.step < steps) {
+      const { state } = own, t = state.step, random = Random.resume(state.random), epoch = Math.floor(t / perEpoch), first = (t % perEpoch) * batchSize
+      const order = shuffle ? batchesByLength(places, batchSize, i => responseLength(thumbs[i]), random.split(`epoch ${epoch}`)) : places, rows = order.slice(first, first + batchSize)
+      const kl = klTerm ? referencePoint(state.models.policy, config, rows.map(i => others[i]), Float32Array.from(rows, i => reference.mismatched[i])) : 0
+      const batch: Batch = { ...responseBatch(rows.map(i => thumbs[i])), logpRef: Float32Array.from(rows, i => reference.matched[i]), liked: rows.map(i => thumbs[i].liked), kl }
+      const dropout = random.split(`step ${t}`), { value, grads, aux } = valueAndGrads(weights => lossOf(weights, config, batch, settings, dropout), state.models.policy)
+      const loss = value.dataSync()[0], logps = aux.logp.dataSync<'float32'>(), report = aux.report.dataSync<'float32'>()
+      tf.dispose([value, ...Object.values(aux)])
+      assertFinite('loss', t + 1, loss)
+      const learning_rate = schedule(t), grad_norm = applyGradients(state, 'policy', (p, s) => optimiser.update(grads, s, p, learning_rate), grads)
+      state.step = t + 1
+      yield { step: t + 1, loss, kl, ...describe(logps, report, batch, beta), grad_norm, learning_rate, epoch: (t + 1) / perEpoch }
+    }
+  }, options)
+}
+
+interface Batch extends ResponseBatch { readonly logpRef: Float32Array; readonly liked: readonly boolean[]; readonly kl: number }
+interface Settings { readonly beta: number; readonly desirableWeight: number; readonly undesirableWeight: number }
+
+async function logpsOf(model: LanguageModel, thumbs: readonly Thumb[], others: readonly Response[]): Promise<ThumbReference> {
+  const logps = await referenceLogps(model, [...thumbs, ...others])
+  return { matched: logps.slice(0, thumbs.length), mismatched: logps.slice(thumbs.length) }
+}
+
+/** z0 of a batch under the policy as it is now. */
+function referencePoint(params: Params, config: ModelConfig, others: readonly Response[], logpRef: Float32Array): number {
+  return ktoReferencePoint(sequenceLogps({ config, params }, others), logpRef)
+}
+
+function lossOf(params: Params, config: ModelConfig, batch: Batch, settings: Settings, random: Random) {
+  const { tokens, mask, responseMask, weights, logpRef, liked, kl } = batch
+  const { logits, targets, back } = scoredLogits(params, config, tokens, { mask, responseMask, random })
+  const logp = tf.sum<tfjs.Tensor1D>(tf.mul(back(gatherLogps(logits, targets)), tf.tensor2d(weights, [tokens.length, tokens[0].length - 1])), 1)
+  return { loss: tf.mean<tfjs.Scalar>(ktoLoss({ logp, logpRef, liked }, kl, settings)), aux: { logp, report: tf.stack([tf.mean(logits, 1), entropies(logits)]) } }
+}
+
+function describe(logps: Float32Array, report: Float32Array, { logpRef, liked, responseMask }: Batch, beta: number) {
+  const tokens = sumByRow(report, 2, responseMask, responseMask), total = (k: number, of: readonly number[]) => of.reduce((sum, i) => sum + tokens[i][k], 0)
+  const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length, all = liked.map((_, i) => i)
+  const side = (name: 'chosen' | 'rejected', of: number[]) => of.length === 0 ? {} : {
+    [`rewards/${name}`]: mean(of.map(i => beta * (logps[i] - logpRef[i]))), [`logps/${name}`]: mean(of.map(i => logps[i])), [`logits/${name}`]: total(0, of) / total(2, of),
+  }
+  const both: Partial<KtoMetrics> = { ...side('chosen', all.filter(i => liked[i])), ...side('rejected', all.filter(i => !liked[i])) }
+  const { 'rewards/chosen': w, 'rewards/rejected': l } = both
+  return { ...both, ...w !== undefined && l !== undefined ? { 'rewards/margins': w - l } : {}, entropy: total(1, all) / total(2, all) }
+}
+
+function check({ model, thumbs, steps = 1, reference, klTerm = true }: KtoTrainerOptions, batchSize: number, settings: Settings): void {
+  for (const [name, value] of Object.entries({ steps, batchSize })) {
+    if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`${name}: expected a positive integer, got ${value}`)
+  }
+  for (const [name, value] of Object.entries(settings)) if (!(value > 0 && value < Infinity)) throw new RangeError(`${name}: expected a positive number, got ${value}`)
+  if (thumbs.length === 0) throw new Error('kto: no thumbs')
+  thumbs.forEach((thumb, i) => checkResponse(`kto: thumb ${i}`, thumb, model.config))
+  if (reference && !('params' in reference) && (reference.matched.length !== thumbs.length || klTerm && reference.mismatched.length !== thumbs.length)) {
+    throw new RangeError(`reference: expected log-probs of ${thumbs.length} thumbs, got ${reference.matched.length} matched and ${reference.mismatched.length} mismatched`)
+  }
+}
