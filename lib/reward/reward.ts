@@ -5,7 +5,7 @@ import type { Rollout } from '../rollout/rollout'
 export interface Rewards { readonly scores: ArrayLike<number>; readonly parts?: Readonly<Record<string, ArrayLike<number>>> }
 
 /** Anything that scores rollouts: a reward model, a program, people. It may give plain numbers, or numbers with their parts. */
-export type RewardFunction<P extends PromptTokens = PromptTokens> = (rollouts: readonly Rollout<P>[]) => ArrayLike<number> | Rewards
+export type Reward<P extends PromptTokens = PromptTokens> = (rollouts: readonly Rollout<P>[]) => ArrayLike<number> | Rewards
 
 /** A rollout with its score, and the parts of it where the reward function tells them. */
 export interface Scored<P extends PromptTokens = PromptTokens> extends Rollout<P> { readonly reward: number; readonly rewardParts?: Readonly<Record<string, number>> }
@@ -13,7 +13,7 @@ export interface Scored<P extends PromptTokens = PromptTokens> extends Rollout<P
 const rewardsOf = (given: ArrayLike<number> | Rewards): Rewards => 'scores' in given ? given : { scores: given }
 
 /** Rollouts with their scores. Throws RangeError unless there is one score a rollout, and where a score is not finite, naming the first. */
-export function scoreRollouts<P extends PromptTokens>(reward: RewardFunction<P>, rollouts: readonly Rollout<P>[]): Scored<P>[] {
+export function applyReward<P extends PromptTokens>(reward: Reward<P>, rollouts: readonly Rollout<P>[]): Scored<P>[] {
   const { scores, parts } = rewardsOf(reward(rollouts))
   for (const [name, values] of [['reward', scores] as const, ...Object.entries(parts ?? {})]) {
     if (values.length !== rollouts.length) throw new RangeError(`${name}: expected ${rollouts.length} scores, one a rollout, got ${values.length}`)
@@ -24,7 +24,7 @@ export function scoreRollouts<P extends PromptTokens>(reward: RewardFunction<P>,
 }
 
 /** A reward with something added to each score, which becomes a part of its own; what there was before is the part 'reward'. */
-function adding<P extends PromptTokens>(reward: RewardFunction<P>, name: string, addition: (rollout: Rollout<P>) => number): RewardFunction<P> {
+function adding<P extends PromptTokens>(reward: Reward<P>, name: string, addition: (rollout: Rollout<P>) => number): Reward<P> {
   return rollouts => {
     const { scores, parts = { reward: scores } } = rewardsOf(reward(rollouts)), added = rollouts.map(addition)
     return { scores: added.map((a, i) => scores[i] + a), parts: { ...parts, [name]: added } }
@@ -32,15 +32,15 @@ function adding<P extends PromptTokens>(reward: RewardFunction<P>, name: string,
 }
 
 /** A reward less `per` for each token beyond `beyond` (default 0): what length costs, in the reward's unit. */
-export const penaliseLength = <P extends PromptTokens>(reward: RewardFunction<P>, { per, beyond = 0 }: { readonly per: number, readonly beyond?: number }): RewardFunction<P> =>
+export const penaliseLength = <P extends PromptTokens>(reward: Reward<P>, { per, beyond = 0 }: { readonly per: number, readonly beyond?: number }): Reward<P> =>
   adding(reward, 'length', ({ tokens }) => -per * Math.max(0, tokens.length - beyond))
 
 /** A reward less `penalty` for a response that no stop token ended. As TRL's missing_eos_penalty; without it a policy may learn to be cut off. */
-export const penaliseMissingEos = <P extends PromptTokens>(reward: RewardFunction<P>, penalty: number): RewardFunction<P> =>
+export const penaliseMissingEos = <P extends PromptTokens>(reward: Reward<P>, penalty: number): Reward<P> =>
   adding(reward, 'missing_eos', ({ stopped }) => stopped ? 0 : -penalty)
 
 /** A reward in other units: (r − mean) / std, for every part the share of it (the mean goes with the part 'reward', where there is one). */
-export function scaleReward<P extends PromptTokens>(reward: RewardFunction<P>, { mean = 0, std = 1 }: { readonly mean?: number, readonly std?: number }): RewardFunction<P> {
+export function scaleReward<P extends PromptTokens>(reward: Reward<P>, { mean = 0, std = 1 }: { readonly mean?: number, readonly std?: number }): Reward<P> {
   if (!(std > 0 && std < Infinity && Number.isFinite(mean))) throw new RangeError(`scaleReward: expected a finite mean and a positive std, got ${mean} and ${std}`)
   return rollouts => {
     const { scores, parts } = rewardsOf(reward(rollouts)), scale = (values: ArrayLike<number>, shift: number) => Array.from(values, v => (v - shift) / std)
@@ -49,7 +49,7 @@ export function scaleReward<P extends PromptTokens>(reward: RewardFunction<P>, {
 }
 
 /** A weighted sum of rewards, whose parts are the weighted rewards under their names. */
-export function combineRewards<P extends PromptTokens>(rewards: Readonly<Record<string, { readonly reward: RewardFunction<P>, readonly weight?: number }>>): RewardFunction<P> {
+export function combineRewards<P extends PromptTokens>(rewards: Readonly<Record<string, { readonly reward: Reward<P>, readonly weight?: number }>>): Reward<P> {
   const named = Object.entries(rewards)
   if (named.length === 0) throw new RangeError('combineRewards: no rewards')
   return rollouts => {

@@ -2,8 +2,8 @@ import { shapedAdvantages } from '../advantage/shaped'
 import type { ShapedAdvantageOptions } from '../advantage/shaped'
 import { adaptKl } from '../reward/controller'
 import type { AdaptiveKlOptions } from '../reward/controller'
-import { scoreRollouts } from '../reward/reward'
-import type { RewardFunction, Scored } from '../reward/reward'
+import { applyReward } from '../reward/reward'
+import type { Reward, Scored } from '../reward/reward'
 import { shapeOf } from '../model/config'
 import { adamw } from '../model/optimiser'
 import type { Optimiser } from '../model/optimiser'
@@ -13,7 +13,7 @@ import type { Schedule } from '../model/schedules'
 import type { PromptTokens } from '../rollout/evaluate'
 import { rollout } from '../rollout/rollout'
 import { Random } from '../tensor/random'
-import { rolloutMetrics, updateMetrics } from './ppoStatistics'
+import { ppoRolloutMetrics, ppoUpdateMetrics } from './ppoStatistics'
 import type { PpoMetrics } from './ppoStatistics'
 import { minibatchOrder, ppoUpdate } from './ppoUpdate'
 import { startState, training } from './training'
@@ -25,7 +25,7 @@ export interface PpoOptions<P extends PromptTokens = PromptTokens, E extends str
   /** What the policy pays for leaving; never changed. Usually the policy as it was at the start: give the same model. */
   readonly reference: LanguageModel
   /** Scores whole responses. What it holds besides the rollouts (a reward model that is retrained now and then) is the caller's, resuming included. */
-  readonly reward: RewardFunction<P>
+  readonly reward: Reward<P>
   /** A trunk with a scalar head (see withScoreHead), trained beside the policy as `state.models.value`. Without it the policy's own trunk must carry the head, and both are trained as one. */
   readonly value?: LanguageModel
   /** Taken in an order that the seed decides, each once before any comes again. */
@@ -83,15 +83,15 @@ export function ppo<P extends PromptTokens, E extends string = never>(options: P
       const rollouts = rollout(live('policy'), batchOf(prompts, t * batchSize, batchSize, Random.resume(state.random)), {
         random: random.split('samples'), maxNewTokens, stopTokens, temperature, reference, value: live(value ? 'value' : 'policy'),
       })
-      const scored = scoreRollouts(options.reward, rollouts), estimates = shapedAdvantages(scored, { ...options, beta })
-      const metrics = { ...rolloutMetrics(scored, estimates, beta), ...options.measure?.(scored) as Record<E, number> }
+      const scored = applyReward(options.reward, rollouts), estimates = shapedAdvantages(scored, { ...options, beta })
+      const metrics = { ...ppoRolloutMetrics(scored, estimates, beta), ...options.measure?.(scored) as Record<E, number> }
       const order = minibatchOrder(scored.length, epochs, minibatches, random.split('minibatches'))
       const { statistics, updates, gradNorm } = ppoUpdate(state, scored, estimates, order, { config, valueConfig: value?.config ?? config, temperature, clip, clipValue, valueCoefficient, targetKl, optimiser, valueOptimiser, lr, valueLr: valueSchedule(t) })
       state.more = { beta: options.adaptive ? adaptKl({ beta }, metrics['objective/kl'], scored.length, options.adaptive).beta : beta }
       state.step = t + 1
-      yield { step: t + 1, episode: (t + 1) * batchSize, ...metrics, ...updateMetrics(statistics), 'val/updates': updates, grad_norm: gradNorm, lr }
+      yield { step: t + 1, episode: (t + 1) * batchSize, ...metrics, ...ppoUpdateMetrics(statistics), 'val/updates': updates, grad_norm: gradNorm, lr }
     }
-  })
+  }, options)
 }
 
 /** Items `first` to `first + n` of an endless list: the prompts in one random order after another. */

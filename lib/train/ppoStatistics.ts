@@ -74,7 +74,7 @@ export interface PpoMetrics {
 }
 
 /** The part of the record that rollouts and estimates tell. */
-export function rolloutMetrics(scored: readonly Scored[], estimates: readonly AdvantageEstimate[], beta: number) {
+export function ppoRolloutMetrics(scored: readonly Scored[], estimates: readonly AdvantageEstimate[], beta: number) {
   const kl = meanOf(estimates.map(e => sum(e.kl))), scores = scored.map(r => r.reward), flat = (f: (e: AdvantageEstimate) => Float32Array) => estimates.flatMap(e => Array.from(f(e)))
   const returns = flat(e => e.returns), errors = flat(e => e.returns.map((r, t) => r - e.valuesOld[t])), spread = variance(returns)
   return {
@@ -86,7 +86,7 @@ export function rolloutMetrics(scored: readonly Scored[], estimates: readonly Ad
 }
 
 /** The part of the record that the minibatches tell. */
-export function updateMetrics(minibatches: readonly MinibatchStatistics[]) {
+export function ppoUpdateMetrics(minibatches: readonly MinibatchStatistics[]) {
   const over = (f: (m: MinibatchStatistics) => number) => meanOf(minibatches.map(f)), n = minibatches.length
   return {
     'policy/approxkl_avg': over(m => m.approxKl), 'policy/clipfrac_avg': over(m => m.clipFraction), 'policy/entropy_avg': over(m => m.entropy),

@@ -7,13 +7,13 @@ import { adamw } from '../../lib/model/optimiser'
 import type { LanguageModel } from '../../lib/model/params'
 import { readSafetensors } from '../../lib/model/safetensors'
 import { k1, k3 } from '../../lib/reward/kl'
-import { penaliseMissingEos, scoreRollouts } from '../../lib/reward/reward'
-import type { RewardFunction, Scored } from '../../lib/reward/reward'
+import { penaliseMissingEos, applyReward } from '../../lib/reward/reward'
+import type { Reward, Scored } from '../../lib/reward/reward'
 import { scoreSequences } from '../../lib/reward/rewardModel'
 import { responseLogps, responseValues, wholeSequence } from '../../lib/rollout/evaluate'
 import { ready } from '../../lib/tensor/backend'
 import { Random } from '../../lib/tensor/random'
-import { rolloutMetrics, updateMetrics } from '../../lib/train/ppoStatistics'
+import { ppoRolloutMetrics, ppoUpdateMetrics } from '../../lib/train/ppoStatistics'
 import { ppoUpdate } from '../../lib/train/ppoUpdate'
 import { disposeTraining, startState } from '../../lib/train/training'
 import { goldens, goldensPath } from '../goldens'
@@ -32,8 +32,8 @@ function rollouts(name: string): { scored: Scored[], models: Record<'policy' | '
     return { prompt: { ids: (inputs.queries as number[][])[i].filter(id => id !== inputs.pad_token_id) }, tokens: stopped ? row.slice(0, end + 1) : row, stopped }
   })
   const { temperature } = settings, logpOld = responseLogps(policy, responses, { temperature }), logpRef = responseLogps(reference, responses, { temperature }), values = responseValues(value, responses)
-  const reward: RewardFunction = all => scoreSequences(judge.params, config, all.map(wholeSequence))
-  const scored = scoreRollouts(settings.missing_eos_penalty ? penaliseMissingEos(reward, settings.missing_eos_penalty) : reward, responses.map((r, i) => ({ ...r, logpOld: logpOld[i], logpRef: logpRef[i], values: values[i] })))
+  const reward: Reward = all => scoreSequences(judge.params, config, all.map(wholeSequence))
+  const scored = applyReward(settings.missing_eos_penalty ? penaliseMissingEos(reward, settings.missing_eos_penalty) : reward, responses.map((r, i) => ({ ...r, logpOld: logpOld[i], logpRef: logpRef[i], values: values[i] })))
   return { scored, models: { policy, value }, settings }
 }
 
@@ -68,8 +68,8 @@ describe('train/ppo against TRL', () => {
       golden.close(statistics.map(s => s.policyLoss + valueCoefficient * s.valueLoss), 'losses')
       // TRL's approximate KL and ratio take padding in, where the ratio is 1: given the counts, ours must give its figures
       const share = order.map(rows => rows.reduce((n, i) => n + scored[i].tokens.length, 0) / (7 * rows.length))
-      const ours = rolloutMetrics(scored, estimates, settings.kl_coef)
-      const theirs = updateMetrics(statistics.map((s, k) => ({ ...s, approxKl: s.approxKl * share[k], ratio: s.ratio * share[k] + 1 - share[k] })))
+      const ours = ppoRolloutMetrics(scored, estimates, settings.kl_coef)
+      const theirs = ppoUpdateMetrics(statistics.map((s, k) => ({ ...s, approxKl: s.approxKl * share[k], ratio: s.ratio * share[k] + 1 - share[k] })))
       const metrics = { ...ours, ...theirs }
       const compared = Object.keys(golden.expected.metrics as object).filter(key => key !== 'policy/entropy_avg')
       expect(compared.length).to.equal(13)
