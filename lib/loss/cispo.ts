@@ -1,11 +1,12 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { tf } from '../tensor/backend'
+import type { Numbers } from './pairs'
 import { like, type Numbers2D } from './tokens'
 
 export interface CispoBatch {
   /** The importance ratio of each token, [B][T], or of each response, [B]: numbers, since no gradient goes through it. */
-  readonly ratio: Numbers2D | ArrayLike<number>
-  readonly advantages: Numbers2D | ArrayLike<number>
+  readonly ratio: Numbers2D | Numbers
+  readonly advantages: Numbers2D | Numbers
 }
 
 /**

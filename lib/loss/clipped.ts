@@ -1,5 +1,6 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { tf } from '../tensor/backend'
+import type { Numbers } from './pairs'
 import { like, type Numbers2D } from './tokens'
 
 /** What a policy-gradient loss knows besides the new log-probs: numbers from the rollout, without gradient. */
@@ -7,7 +8,7 @@ export interface PolicyBatch {
   /** Log-probs when the tokens were sampled, [B][T]. */
   readonly logpOld: Numbers2D
   /** One a token, [B][T] (PPO), or one a response, [B] (GRPO). */
-  readonly advantages: Numbers2D | ArrayLike<number>
+  readonly advantages: Numbers2D | Numbers
   /** 1 at response tokens, [B][T]. Needed where a whole response shares one ratio. */
   readonly mask: Numbers2D
 }

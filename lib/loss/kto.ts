@@ -1,13 +1,14 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { tf } from '../tensor/backend'
-import { vector } from './pairs'
+import { stopGradient } from '../tensor/gradients'
+import { vector, type Numbers } from './pairs'
 
 /** Summed log-probs of single responses, [B]; the policy's carry the gradient. */
 export interface ThumbLogps {
   readonly logp: tfjs.Tensor1D
-  readonly logpRef: ArrayLike<number>
-  /** True where the response was liked. */
-  readonly liked: ArrayLike<boolean>
+  readonly logpRef: Numbers
+  /** True (in a tensor 1) where the response was liked. */
+  readonly liked: ArrayLike<boolean> | tfjs.Tensor1D
 }
 
 export interface KtoOptions {
@@ -20,21 +21,22 @@ export interface KtoOptions {
 interface Weighted { logRatio: tfjs.Tensor1D; sign: tfjs.Tensor1D; weight: tfjs.Tensor1D }
 
 function prepare({ logp, logpRef, liked }: ThumbLogps, desirable: number, undesirable: number): Weighted {
-  if (logp.rank !== 1 || logp.size === 0 || logp.shape[0] !== logpRef.length || logpRef.length !== liked.length) {
-    throw new RangeError(`kto: expected vectors of one length [B], got logp [${logp.shape.join(', ')}], logpRef [${logpRef.length}], liked [${liked.length}]`)
+  const refs = logpRef instanceof tf.Tensor ? logpRef.size : logpRef.length, labels = liked instanceof tf.Tensor ? liked.size : liked.length
+  if (logp.rank !== 1 || logp.size === 0 || logp.shape[0] !== refs || refs !== labels) {
+    throw new RangeError(`kto: expected vectors of one length [B], got logp [${logp.shape.join(', ')}], logpRef [${refs}], liked [${labels}]`)
   }
-  const labels = Array.from(liked)
-  return { logRatio: tf.sub(logp, vector(logpRef)), sign: vector(labels.map(l => l ? 1 : -1)), weight: vector(labels.map(l => l ? desirable : undesirable)) }
+  const good = liked instanceof tf.Tensor ? vector(liked) : vector(Array.from(liked, Number))
+  return { logRatio: tf.sub(logp, vector(logpRef)), sign: tf.sub(tf.mul(good, 2), 1), weight: tf.add(tf.mul(good, desirable - undesirable), undesirable) }
 }
 
 /**
  * KTO: λ_D (1 − σ(β(h − z0))) for a liked response, λ_U (1 − σ(β(z0 − h))) for a disliked one, h = log π(y)/π_ref(y), [B].
- * Ethayarajh 2024, arXiv:2402.01306 eq. 7.  kl is z0, from {@link ktoReferencePoint}: a number, so that it gets no gradient.
+ * Ethayarajh 2024, arXiv:2402.01306 eq. 7.  kl is z0, from {@link ktoReferencePoint}: a number (or a batch's scalar), so that it gets no gradient.
  */
-export function ktoLoss(thumbs: ThumbLogps, kl: number, { beta = 0.1, desirableWeight = 1, undesirableWeight = 1 }: KtoOptions = {}): tfjs.Tensor1D {
+export function ktoLoss(thumbs: ThumbLogps, kl: number | tfjs.Scalar, { beta = 0.1, desirableWeight = 1, undesirableWeight = 1 }: KtoOptions = {}): tfjs.Tensor1D {
   return tf.tidy(() => {
     const { logRatio, sign, weight } = prepare(thumbs, desirableWeight, undesirableWeight)
-    return tf.mul(weight, tf.sigmoid(tf.mul(tf.mul(tf.sub(kl, logRatio), sign), beta)))
+    return tf.mul(weight, tf.sigmoid(tf.mul(tf.mul(tf.sub(typeof kl === 'number' ? kl : stopGradient(kl), logRatio), sign), beta)))
   })
 }
 

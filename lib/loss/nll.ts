@@ -1,9 +1,10 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { tf } from '../tensor/backend'
+import { stopGradient } from '../tensor/gradients'
 import { gatherLogps } from '../tensor/logprobs'
 
-/** A loss for every scored token: logits [n, vocabulary] and the n tokens that came → [n]. */
-export type TokenLoss = (logits: tfjs.Tensor2D, targets: ArrayLike<number>) => tfjs.Tensor1D
+/** A loss for every scored token: logits [n, vocabulary] and the n tokens that came (on the host, or int32) → [n]. */
+export type TokenLoss = (logits: tfjs.Tensor2D, targets: ArrayLike<number> | tfjs.Tensor1D) => tfjs.Tensor1D
 
 /** Negative log-likelihood: −log p(y), the loss of supervised fine-tuning. */
 export const nll: TokenLoss = (logits, targets) => tf.tidy(() => tf.neg(gatherLogps(logits, targets)))
@@ -22,6 +23,6 @@ export function smoothedNll(epsilon: number): TokenLoss {
  * dominate.  Wu 2025, arXiv:2508.05629 eq. 9. sg: no gradient.
  */
 export const dft: TokenLoss = (logits, targets) => tf.tidy(() => {
-  const logp = gatherLogps(logits, targets), p = tf.tensor1d(logp.dataSync().map(Math.exp))
-  return tf.neg(tf.mul<tfjs.Tensor1D>(p, logp))
+  const logp = gatherLogps(logits, targets)
+  return tf.neg(tf.mul<tfjs.Tensor1D>(stopGradient(tf.exp(logp)), logp))
 })

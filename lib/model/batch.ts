@@ -1,6 +1,7 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { HIDDEN } from '../tensor/attention'
 import { tf } from '../tensor/backend'
+import type { HostTensor } from '../tensor/host'
 
 /** Integers in rows and columns: a tensor, or plain arrays of equal length. */
 export type Matrix = tfjs.Tensor2D | readonly (ArrayLike<number>)[]
@@ -46,15 +47,15 @@ export function positionsFrom(mask: HostMatrix | undefined, rows: number, column
 
 /**
  * What attention adds to its scores: 0 where query j may see key s (s ≤ j and s no padding, or s = j), a large negative number elsewhere.
- * Returns [1, 1, t, t] where nothing is padding, else [b, 1, t, t]. A padding row sees itself, so that nothing becomes NaN.
+ * Returns [1, 1, t, t] where no token comes after padding (it sees none then), else [b, 1, t, t]. A padding row sees itself, so that nothing becomes NaN.
  */
-export function causalMask(mask: HostMatrix | undefined, columns: number): tfjs.Tensor4D {
-  const padded = mask?.data.some(m => m === 0) ? mask : undefined, rows = padded ? padded.rows : 1
+export function causalMask(mask: HostMatrix | undefined, columns: number): HostTensor<[number, number, number, number]> {
+  const padded = mask?.data.some((m, i) => m !== 0 && i % columns > 0 && mask.data[i - 1] === 0) ? mask : undefined, rows = padded ? padded.rows : 1
   const out = new Float32Array(rows * columns * columns)
   for (let i = 0, at = 0; i < rows; i++) {
     for (let j = 0; j < columns; j++) {
       for (let s = 0; s < columns; s++, at++) out[at] = s === j || (s < j && (!padded || padded.data[i * columns + s] !== 0)) ? 0 : HIDDEN
     }
   }
-  return tf.tensor4d(out, [rows, 1, columns, columns])
+  return { data: out, shape: [rows, 1, columns, columns] }
 }

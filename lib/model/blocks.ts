@@ -1,23 +1,25 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { rotary } from '../tensor/attention'
 import { tf } from '../tensor/backend'
+import { hostTensor } from '../tensor/host'
+import type { HostTensor } from '../tensor/host'
 import { gelu, layerNorm, linear, rmsNorm, swiGlu } from '../tensor/layers'
 import type { Random } from '../tensor/random'
 import type { GptConfig, LlamaConfig } from './config'
 import type { Params } from './params'
 
-/** Zeroes each entry with probability `rate` and scales the rest by 1/(1 − rate); nothing without a stream of random numbers. */
-export function dropout<T extends tfjs.Tensor>(x: T, rate: number, random?: Random): T {
-  const keep = dropoutMask(x.shape, rate, random)
-  return keep ? tf.mul(x, keep) : x
-}
+/** x times the factors of dropout, where it is on. */
+export const dropped = <T extends tfjs.Tensor>(x: T, factors?: tfjs.Tensor): T => factors ? tf.mul(x, factors) : x
 
-/** The factors of {@link dropout}, or undefined where it is off. */
-export function dropoutMask(shape: readonly number[], rate: number, random?: Random): tfjs.Tensor | undefined {
+/** The factors of dropout: 0 with probability `rate`, else 1/(1 − rate); undefined where it is off. */
+export function dropoutFactors(shape: readonly number[], rate: number, random?: Random): HostTensor | undefined {
   if (!random || rate === 0) return undefined
   const size = shape.reduce((a, b) => a * b, 1)
-  return tf.tensor(Float32Array.from({ length: size }, () => random.uniform() < rate ? 0 : 1 / (1 - rate)), [...shape])
+  return hostTensor(Float32Array.from({ length: size }, () => random.uniform() < rate ? 0 : 1 / (1 - rate)), shape)
 }
+
+/** Factors of dropout on the two branches of a block, [n, width] each. */
+export interface BlockDropout { readonly attended?: tfjs.Tensor, readonly inner?: tfjs.Tensor }
 
 /** The attention of GPT-2's layer `layer`: packed projection [n, 3 width] → [n, width]. */
 export type PackedAttend = (qkv: tfjs.Tensor2D, layer: number) => tfjs.Tensor2D
@@ -26,14 +28,14 @@ export type PackedAttend = (qkv: tfjs.Tensor2D, layer: number) => tfjs.Tensor2D
  * One block of GPT-2 on the residual stream x [n, width]: x + attention(norm x), then x + MLP(norm x).
  * What attention looks at (the batch itself, or a cache) is the caller's.
  */
-export function gptBlock(x: tfjs.Tensor2D, params: Params, config: GptConfig, layer: number, attend: PackedAttend, random?: Random): tfjs.Tensor2D {
+export function gptBlock(x: tfjs.Tensor2D, params: Params, config: GptConfig, layer: number, attend: PackedAttend, drop: BlockDropout = {}): tfjs.Tensor2D {
   const weight = (name: string) => params[`transformer.h.${layer}.${name}`], epsilon = config.layer_norm_epsilon
   const dense = (input: tfjs.Tensor2D, name: string) => linear(input, weight(`${name}.weight`), weight(`${name}.bias`))
   const normed = layerNorm(x, weight('ln_1.weight'), weight('ln_1.bias'), epsilon)
   const attended = dense(attend(dense(normed, 'attn.c_attn'), layer), 'attn.c_proj')
-  const middle = tf.add<tfjs.Tensor2D>(x, dropout(attended, config.resid_pdrop, random))
+  const middle = tf.add<tfjs.Tensor2D>(x, dropped(attended, drop.attended))
   const inner = gelu(dense(layerNorm(middle, weight('ln_2.weight'), weight('ln_2.bias'), epsilon), 'mlp.c_fc'))
-  return tf.add(middle, dropout(dense(inner, 'mlp.c_proj'), config.resid_pdrop, random))
+  return tf.add(middle, dropped(dense(inner, 'mlp.c_proj'), drop.inner))
 }
 
 /** The attention of Llama's layer `layer`: q [b, heads, t, e], k and v [b, keyHeads, t, e] → [b, heads, t, e]. */
@@ -41,6 +43,9 @@ export type Attend = (q: tfjs.Tensor4D, k: tfjs.Tensor4D, v: tfjs.Tensor4D, laye
 
 /** Cosines and sines of the rotary angles, [1 or b, 1, t, e] each. */
 export interface Angles { readonly cos: tfjs.Tensor4D, readonly sin: tfjs.Tensor4D }
+
+/** {@link Angles} on the host. */
+export type HostAngles = { readonly cos: HostTensor<[number, number, number, number]>, readonly sin: HostTensor<[number, number, number, number]> }
 
 /** One block of Llama on the residual stream x [b·t, width]; angles are those of the positions of x. */
 export function llamaBlock(x: tfjs.Tensor2D, [b, t]: readonly [number, number], params: Params, config: LlamaConfig, layer: number, angles: Angles, attend: Attend): tfjs.Tensor2D {
@@ -59,7 +64,7 @@ export function llamaBlock(x: tfjs.Tensor2D, [b, t]: readonly [number, number], 
 }
 
 /** Angles of the given positions: frequency i of e/2 is θ^(−2i/e), both halves of a head use the same. positions: b rows of t, or one row for all. */
-export function anglesOf(positions: Int32Array, rows: number, { head_dim: e, rope_theta }: LlamaConfig): Angles {
+export function anglesOf(positions: Int32Array, rows: number, { head_dim: e, rope_theta }: LlamaConfig): HostAngles {
   const t = positions.length / rows, cos = new Float32Array(rows * t * e), sin = new Float32Array(rows * t * e)
   positions.forEach((position, at) => {
     for (let i = 0; i < e; i++) {
@@ -68,5 +73,5 @@ export function anglesOf(positions: Int32Array, rows: number, { head_dim: e, rop
       sin[at * e + i] = Math.sin(angle)
     }
   })
-  return { cos: tf.tensor4d(cos, [rows, 1, t, e]), sin: tf.tensor4d(sin, [rows, 1, t, e]) }
+  return { cos: hostTensor(cos, [rows, 1, t, e]), sin: hostTensor(sin, [rows, 1, t, e]) }
 }

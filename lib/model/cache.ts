@@ -1,6 +1,7 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { attention, HIDDEN } from '../tensor/attention'
 import { tf } from '../tensor/backend'
+import { toTensors } from '../tensor/host'
 import { embed, layerNorm, rmsNorm } from '../tensor/layers'
 import { anglesOf, gptBlock, llamaBlock } from './blocks'
 import type { ModelConfig } from './config'
@@ -41,7 +42,7 @@ export function extend(params: Params, config: ModelConfig, cache: Cache | undef
       return { hidden: layerNorm(lastColumn(x, rows, columns), params['transformer.ln_f.weight'], params['transformer.ln_f.bias'], config.layer_norm_epsilon), cache: longer }
     }
     let x = embed(params['model.embed_tokens.weight'], ids, 'token')
-    const angles = anglesOf(positions, rows, config)
+    const angles = toTensors(anglesOf(positions, rows, config))
     for (let layer = 0; layer < config.num_hidden_layers; layer++) x = llamaBlock(x, [rows, columns], params, config, layer, angles, attend)
     return { hidden: rmsNorm(lastColumn(x, rows, columns), params['model.norm.weight'], config.rms_norm_eps), cache: longer }
   })

@@ -1,13 +1,15 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { tf } from '../tensor/backend'
+import { toTensors } from '../tensor/host'
 import { embed, linear } from '../tensor/layers'
 import type { Random } from '../tensor/random'
 import type { Matrix } from './batch'
-import { onHost, sameShape } from './batch'
 import type { ModelConfig } from './config'
 import { shapeOf } from './config'
-import type { ForwardOptions } from './forward'
+import type { ForwardOptions, Tokens } from './forward'
 import { trunk } from './forward'
+import type { SequenceTensors } from './inputs'
+import { arePrepared, sequenceInputs } from './inputs'
 import type { Params } from './params'
 
 /**
@@ -26,25 +28,19 @@ export function headScores(params: Params, hidden: tfjs.Tensor2D): tfjs.Tensor1D
 }
 
 /**
- * A reward for each sequence: the scalar head at its last token that is not padding. tokens [b, t] → [b].
+ * A reward for each sequence: the scalar head at its last token that is not padding. tokens [b, t], or {@link sequenceInputs} as tensors → [b].
  * Throws where a row is all padding.
  */
-export function sequenceScores(params: Params, config: ModelConfig, tokens: Matrix, options: ForwardOptions = {}): tfjs.Tensor1D {
+export function sequenceScores(params: Params, config: ModelConfig, tokens: Matrix | SequenceTensors, options: ForwardOptions = {}): tfjs.Tensor1D {
   return tf.tidy(() => {
-    const ids = onHost(tokens, 'tokens'), mask = options.mask && sameShape(onHost(options.mask, 'mask'), ids, 'mask')
-    const last = Int32Array.from({ length: ids.rows }, (_, i) => {
-      let j = ids.columns - 1
-      while (mask && j >= 0 && mask.data[i * ids.columns + j] === 0) j--
-      if (j < 0) throw new Error(`mask: row ${i} has no token`)
-      return i * ids.columns + j
-    })
-    const hidden = tf.reshape(trunk(params, config, tokens, options), [-1, shapeOf(config).width])
-    return headScores(params, embed(hidden, last))
+    const batch = arePrepared(tokens) ? tokens : toTensors(sequenceInputs(config, tokens, options))
+    const hidden = tf.reshape(trunk(params, config, batch), [-1, shapeOf(config).width])
+    return headScores(params, embed(hidden, batch.last))
   })
 }
 
 /** A value at every position, from the tokens up to it: tokens [b, t] → [b, t]. What stands at padding has no meaning. */
-export function tokenValues(params: Params, config: ModelConfig, tokens: Matrix, options: ForwardOptions = {}): tfjs.Tensor2D {
+export function tokenValues(params: Params, config: ModelConfig, tokens: Tokens, options: ForwardOptions = {}): tfjs.Tensor2D {
   return tf.tidy(() => {
     const hidden = trunk(params, config, tokens, options), [b, t, width] = hidden.shape
     return tf.reshape<tfjs.Rank.R2>(headScores(params, tf.reshape(hidden, [b * t, width])), [b, t])

@@ -1,6 +1,11 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { tf } from './backend'
 
+/** x as a number: the same value, through which no gradient flows (sg[x] in papers). */
+export function stopGradient<T extends tfjs.Tensor>(x: T): T {
+  return tf.customGrad(y => ({ value: (y as tfjs.Tensor).clone(), gradFunc: () => tf.zerosLike(x) }))(x) as T
+}
+
 /** Named tensors. */
 export type Tensors = Readonly<Record<string, tfjs.Tensor>>
 

@@ -93,11 +93,21 @@ export function swiGlu<T extends tfjs.Tensor>(gate: T, up: T): T {
 }
 
 /**
- * The rows of a table: table [rows, d], ids [n] on the host → [n, d].
- * Throws RangeError naming the first id outside the table, which the kernels would read as garbage.
+ * The rows of a table: table [rows, d], ids [n] → [n, d]. Throws RangeError naming the first id on the host that is outside the table;
+ * ids in an int32 tensor are not looked at, and outside the table they give garbage: check them with {@link checkIndices} before.
  */
-export function embed(table: tfjs.Tensor, ids: Int32Array, what = 'id'): tfjs.Tensor2D {
-  const rows = table.shape[0], bad = ids.findIndex(id => !(id >= 0 && id < rows))
+export function embed(table: tfjs.Tensor, ids: Int32Array | tfjs.Tensor1D, what = 'id'): tfjs.Tensor2D {
+  const rows = table.shape[0]
+  if (ids instanceof Int32Array) checkIndices(ids, rows, what)
+  return composite([table], save => {
+    const index = ids instanceof Int32Array ? tf.tensor1d(ids, 'int32') : ids
+    save([index])
+    return gatherRows(table, index)
+  }, (dy, [index]) => [tf.unsortedSegmentSum(dy, index as tfjs.Tensor1D, rows)])
+}
+
+/** Throws RangeError naming the first index outside a table of `rows` rows, which the kernels would read as garbage. */
+export function checkIndices(ids: Int32Array, rows: number, what: string): void {
+  const bad = ids.findIndex(id => !(id >= 0 && id < rows))
   if (bad >= 0) throw new RangeError(`${what} ${ids[bad]} (number ${bad}): expected 0 to ${rows - 1}, the rows of the table`)
-  return composite([table], () => gatherRows(table, ids), dy => [tf.unsortedSegmentSum(dy, tf.tensor1d(ids, 'int32'), rows)])
 }

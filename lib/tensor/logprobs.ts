@@ -10,20 +10,18 @@ function pieces(logits: tfjs.Tensor2D): { z: tfjs.Tensor2D, e: tfjs.Tensor2D, s:
 
 /**
  * Log-probability of one token a row: log softmax(logits / temperature)[token], without building the log softmax.
- * logits [n, v], tokens n integers on the host → [n]. Throws RangeError on a token outside the vocabulary or a temperature that is not positive.
+ * logits [n, v], n tokens → [n]. Throws RangeError on a token on the host outside the vocabulary (tokens in an int32 tensor are not looked at)
+ * or a temperature that is not positive.
  */
-export function gatherLogps(logits: tfjs.Tensor2D, tokens: ArrayLike<number>, temperature = 1): tfjs.Tensor1D {
-  const [n, v] = logits.shape
-  if (tokens.length !== n) throw new Error(`gatherLogps: ${n} rows of logits, but ${tokens.length} tokens`)
+export function gatherLogps(logits: tfjs.Tensor2D, tokens: ArrayLike<number> | tfjs.Tensor1D, temperature = 1): tfjs.Tensor1D {
+  const [n, v] = logits.shape, length = tokens instanceof tf.Tensor ? tokens.size : tokens.length
+  if (length !== n) throw new Error(`gatherLogps: ${n} rows of logits, but ${length} tokens`)
   if (!(temperature > 0)) throw new RangeError(`temperature: expected a positive number, got ${temperature}`)
-  const places = new Int32Array(2 * n)
-  for (let i = 0; i < n; i++) {
-    if (!(tokens[i] >= 0 && tokens[i] < v)) throw new RangeError(`token ${tokens[i]} (row ${i}): expected 0 to ${v - 1}`)
-    places[2 * i] = i
-    places[2 * i + 1] = tokens[i]
+  if (!(tokens instanceof tf.Tensor)) {
+    for (let i = 0; i < n; i++) if (!(tokens[i] >= 0 && tokens[i] < v)) throw new RangeError(`token ${tokens[i]} (row ${i}): expected 0 to ${v - 1}`)
   }
   return composite([logits], save => {
-    const index = tf.tensor2d(places, [n, 2], 'int32')
+    const index = tf.stack([tf.range(0, n, 1, 'int32'), tokens instanceof tf.Tensor ? tokens : tf.tensor1d(Int32Array.from(tokens), 'int32')], 1)
     const { z, e, s } = pieces(temperature === 1 ? logits : tf.div(logits, temperature))
     save([e, s, index])
     return tf.sub<tfjs.Tensor1D>(tf.gatherND(z, index), tf.log(tf.reshape(s, [n])))
@@ -64,10 +62,10 @@ export function exactKl(logitsP: tfjs.Tensor2D, logitsQ: tfjs.Tensor2D): tfjs.Te
   })
 }
 
-/** Puts values [n] at the given places of a vector of zeros: place[i] gets values[i] → [size]. Places are distinct. */
-export function scatter(values: tfjs.Tensor1D, places: Int32Array, size: number): tfjs.Tensor1D {
-  const index = tf.tensor2d(places, [places.length, 1], 'int32')
+/** Puts values [n] at the given places of a vector of zeros: place[i] gets values[i] → [size]. Values of one place are added. */
+export function scatter(values: tfjs.Tensor1D, places: Int32Array | tfjs.Tensor1D, size: number): tfjs.Tensor1D {
   return composite([values], save => {
+    const index = places instanceof tf.Tensor ? tf.reshape<tfjs.Rank.R2>(places, [places.size, 1]) : tf.tensor2d(places, [places.length, 1], 'int32')
     save([index])
     return tf.scatterND<tfjs.Rank.R1>(index, values, [size])
   }, (dy, [index]) => [tf.gather(dy, tf.reshape(index, [-1]))])

@@ -11,7 +11,7 @@ type Tensor = tfjs.Tensor
 /** The part of tfjs-node's backend that runs one TensorFlow operation by name. */
 interface NodeBackend {
   executeSingleOutput(name: string, attributes: Attribute[], inputs: Tensor[]): Tensor
-  readonly binding: { readonly TF_ATTR_BOOL: number, readonly TF_ATTR_TYPE: number, readonly TF_FLOAT: number, readonly TF_INT32: number }
+  readonly binding: { readonly TF_ATTR_BOOL: number, readonly TF_ATTR_INT: number, readonly TF_ATTR_TYPE: number, readonly TF_FLOAT: number, readonly TF_INT32: number }
 }
 interface Attribute { readonly name: string, readonly type: number, readonly value: unknown }
 
@@ -69,11 +69,18 @@ export function tallProduct(a: Tensor, b: Tensor): Tensor {
 }
 
 /** Rows of a table [rows, d] → [n, d], indices in range. wasm's own kernel moves single numbers; on the host a row is one copy. */
-export function gatherRows(table: Tensor, index: Int32Array): Tensor {
-  if (tf.getBackend() !== 'wasm') return tf.gather(table, tf.tensor1d(index, 'int32'))
-  const from = table.dataSync<'float32'>(), width = table.shape[1]!, out = new Float32Array(index.length * width)
-  index.forEach((row, i) => out.set(from.subarray(row * width, (row + 1) * width), i * width))
-  return tf.tensor2d(out, [index.length, width])
+export function gatherRows(table: Tensor, index: Tensor): Tensor {
+  if (tf.getBackend() === 'wasm') {
+    const from = table.dataSync<'float32'>(), rows = index.dataSync<'int32'>(), width = table.shape[1]!, out = new Float32Array(rows.length * width)
+    rows.forEach((row, i) => out.set(from.subarray(row * width, (row + 1) * width), i * width))
+    return tf.tensor2d(out, [rows.length, width])
+  }
+  if (!isNative()) return tf.gather(table, index)
+  // tf.gather reads the indices back to look at them
+  const backend = tf.backend() as unknown as NodeBackend, { TF_ATTR_TYPE: type, TF_ATTR_INT, TF_FLOAT, TF_INT32 } = backend.binding
+  return backend.executeSingleOutput('GatherV2', [
+    { name: 'batch_dims', type: TF_ATTR_INT, value: 0 }, { name: 'Tparams', type, value: TF_FLOAT }, { name: 'Tindices', type, value: TF_INT32 }, { name: 'Taxis', type, value: TF_INT32 },
+  ], [table, index, tf.scalar(0, 'int32')])
 }
 
 /** Sum over the rows of [n, d] → [d]: natively the gradient of a bias, twice as quick as the general sum. */

@@ -1,6 +1,9 @@
+import type * as tfjs from '@tensorflow/tfjs'
 import { rewardModelLoss } from '../loss/rewardModel'
 import { sequenceScores } from '../model/heads'
 import type { ModelConfig } from '../model/config'
+import { sequenceInputs } from '../model/inputs'
+import type { SequenceInputs } from '../model/inputs'
 import { adamw } from '../model/optimiser'
 import type { Optimiser } from '../model/optimiser'
 import type { Params } from '../model/params'
@@ -8,11 +11,11 @@ import { constantSchedule } from '../model/schedules'
 import type { Schedule } from '../model/schedules'
 import { padSequences } from '../reward/rewardModel'
 import { tf } from '../tensor/backend'
-import { assertFinite } from '../tensor/finite'
-import { valueAndGrads } from '../tensor/gradients'
+import type { OnDevice } from '../tensor/host'
 import { Random } from '../tensor/random'
-import { applyGradients, startState, training } from './training'
+import { startState, training } from './training'
 import type { Training } from './training'
+import { update } from './update'
 
 /** Two whole sequences (prompt and response) of which the first was preferred; `margin`: how far apart they should be (default 0). */
 export interface RewardPair { readonly chosen: ArrayLike<number>; readonly rejected: ArrayLike<number>; readonly margin?: number }
@@ -61,33 +64,34 @@ export interface RewardModelMetrics {
 export function rewardModel(options: RewardModelOptions): Training<RewardModelMetrics> {
   const { model: { config, params }, pairs, batchSize = 16, centring = 0, optimiser = adamw({ lr: 1e-3, maxGradNorm: 1 }), shuffle = true } = options
   const schedule = options.schedule ?? constantSchedule({ lr: 1e-3 }), perEpoch = Math.ceil(pairs.length / batchSize), steps = options.steps ?? perEpoch
+  const objective = objectiveOf(config, centring)
   check(options, batchSize)
   return training(startState('rewardModel', { reward: params }, { reward: optimiser.init(params) }, Random.seed(options.seed ?? 0)), function* (own) {
     while (own.state.step < steps) {
       const { state } = own, t = state.step, random = Random.resume(state.random), epoch = Math.floor(t / perEpoch), first = (t % perEpoch) * batchSize
       const order = shuffle ? random.split(`epoch ${epoch}`).shuffle(pairs) : pairs, batch = order.slice(first, first + batchSize)
-      const { grads, loss, rewards } = gradients(state.models.reward, config, batch, centring, random.split(`step ${t}`))
-      assertFinite('loss', t + 1, loss)
-      const learning_rate = schedule(t), grad_norm = applyGradients(state, 'reward', (p, s) => optimiser.update(grads, s, p, learning_rate), grads)
+      const learning_rate = schedule(t), inputs = prepare(config, batch, random.split(`step ${t}`))
+      const { loss, gradNorm, aux } = update(state, { role: 'reward', optimiser, learningRate: learning_rate, objective, inputs })
       state.step = t + 1
-      yield { step: t + 1, loss, ...rewards, grad_norm, learning_rate, epoch: (t + 1) / perEpoch }
+      yield { step: t + 1, loss, ...describe(aux.scores), grad_norm: gradNorm, learning_rate, epoch: (t + 1) / perEpoch }
     }
   }, options)
 }
 
 type Rewards = Pick<RewardModelMetrics, 'accuracy' | 'margin' | 'min_reward' | 'mean_reward' | 'max_reward'>
 
-/** Gradients of the mean loss of a batch, and what its rewards are. Chosen and rejected go through the model together. */
-function gradients(params: Params, config: ModelConfig, batch: readonly RewardPair[], centring: number, random: Random): { grads: Params, loss: number, rewards: Rewards } {
-  const n = batch.length, { tokens, mask } = padSequences([...batch.map(p => p.chosen), ...batch.map(p => p.rejected)])
-  const margin = batch.some(p => p.margin) ? batch.map(p => p.margin ?? 0) : undefined
-  const { value, grads, aux } = valueAndGrads(weights => {
-    const scores = sequenceScores(weights, config, tokens, { mask, random })
-    return { loss: tf.mean(rewardModelLoss(tf.slice(scores, 0, n), tf.slice(scores, n, n), { margin, centring })).asScalar(), aux: { scores } }
-  }, params)
-  const loss = value.dataSync()[0], scores = aux.scores.dataSync<'float32'>()
-  tf.dispose([value, aux.scores])
-  return { grads, loss, rewards: describe(scores) }
+/** Chosen sequences, then as many rejected ones, and by how much each pair should differ. */
+interface Batch { readonly batch: SequenceInputs, readonly margin?: Float32Array }
+
+/** The mean loss of a batch, whose chosen and rejected sequences go through the model together. */
+const objectiveOf = (config: ModelConfig, centring: number) => (weights: Params, { batch, margin }: OnDevice<Batch>) => {
+  const scores = sequenceScores(weights, config, batch), [chosen, rejected] = tf.split<tfjs.Tensor1D>(scores, 2)
+  return { loss: tf.mean<tfjs.Scalar>(rewardModelLoss(chosen, rejected, { margin, centring })), aux: { scores } }
+}
+
+function prepare(config: ModelConfig, pairs: readonly RewardPair[], random: Random): Batch {
+  const { tokens, mask } = padSequences([...pairs.map(p => p.chosen), ...pairs.map(p => p.rejected)])
+  return { batch: sequenceInputs(config, tokens, { mask, random }), margin: pairs.some(p => p.margin) ? Float32Array.from(pairs, p => p.margin ?? 0) : undefined }
 }
 
 /** What TRL reports of rewards, chosen ones first. */

@@ -2,6 +2,8 @@ import type * as tfjs from '@tensorflow/tfjs'
 import { nll } from '../loss/nll'
 import type { TokenLoss } from '../loss/nll'
 import type { ModelConfig } from '../model/config'
+import { scoredInputs } from '../model/inputs'
+import type { ScoredInputs } from '../model/inputs'
 import { scoredLogits } from '../model/logps'
 import { adamw } from '../model/optimiser'
 import type { Optimiser } from '../model/optimiser'
@@ -9,12 +11,12 @@ import type { Params } from '../model/params'
 import { constantSchedule } from '../model/schedules'
 import type { Schedule } from '../model/schedules'
 import { tf } from '../tensor/backend'
-import { assertFinite } from '../tensor/finite'
-import { valueAndGrads } from '../tensor/gradients'
+import type { OnDevice } from '../tensor/host'
 import { entropies } from '../tensor/logprobs'
 import { Random } from '../tensor/random'
-import { applyGradients, startState, training } from './training'
+import { startState, training } from './training'
 import type { Training } from './training'
+import { updateInPieces } from './update'
 
 /** A text to imitate: its tokens, of which the first `promptLength` are given and not learnt (see promptAndResponse). */
 export interface Example { readonly ids: readonly number[]; readonly promptLength: number }
@@ -73,6 +75,7 @@ const scored = ({ ids, promptLength }: Example) => ids.length - Math.max(1, prom
 export function sft(options: SftOptions): Training<SftMetrics> {
   const { model: { config, params }, examples, batchSize = 32, accumulate = 1, optimiser = adamw({ lr: 1e-3, maxGradNorm: 1 }), loss = nll, shuffle = true } = options
   const schedule = options.schedule ?? constantSchedule({ lr: 1e-3 }), perEpoch = Math.ceil(examples.length / batchSize), steps = options.steps ?? perEpoch
+  const objective = objectiveOf(config, loss)
   check(options, batchSize, accumulate)
   return training(startState('sft', { policy: params }, { policy: optimiser.init(params) }, Random.seed(options.seed ?? 0), { num_tokens: 0 }), function* (own) {
     while (own.state.step < steps) {
@@ -80,42 +83,29 @@ export function sft(options: SftOptions): Training<SftMetrics> {
       const order = shuffle ? random.split(`epoch ${epoch}`).shuffle(examples) : examples, batch = order.slice(first, first + batchSize)
       const size = Math.ceil(batch.length / accumulate), pieces = Array.from({ length: Math.ceil(batch.length / size) }, (_, i) => batch.slice(i * size, (i + 1) * size))
       const tokens = batch.reduce((n, e) => n + scored(e), 0), dropout = random.split(`step ${t}`)
-      const { grads, ...metrics } = gradients(state.models.policy, config, pieces, tokens, loss, dropout)
-      assertFinite('loss', t + 1, metrics.loss)
-      const learning_rate = schedule(t), grad_norm = applyGradients(state, 'policy', (p, s) => optimiser.update(grads, s, p, learning_rate), grads)
+      const learning_rate = schedule(t), done = updateInPieces(state, { role: 'policy', optimiser, learningRate: learning_rate, objective, pieces: pieces.map(piece => prepare(config, piece, tokens, dropout)) })
+      const mean = (name: 'entropy' | 'hits') => done.aux.reduce((sum, piece) => sum + piece[name][0], 0) / tokens
       const num_tokens = (state.more as { num_tokens: number }).num_tokens + batch.reduce((n, e) => n + e.ids.length, 0)
       state.more = { num_tokens }
       state.step = t + 1
-      yield { step: t + 1, ...metrics, grad_norm, learning_rate, num_tokens, epoch: (t + 1) / perEpoch }
+      yield { step: t + 1, loss: done.loss, mean_token_accuracy: mean('hits'), entropy: mean('entropy'), grad_norm: done.gradNorm, learning_rate, num_tokens, epoch: (t + 1) / perEpoch }
     }
   }, options)
 }
 
-type Totals = Pick<SftMetrics, 'loss' | 'entropy' | 'mean_token_accuracy'>
+/** A piece of a batch: all tokens that are scored in the whole of it count. */
+interface Piece { readonly batch: ScoredInputs, readonly tokens: number }
 
-/** Summed over the pieces of a batch: gradients of Σ loss / tokens, and the means over tokens of what is reported. */
-function gradients(params: Params, config: ModelConfig, pieces: readonly (readonly Example[])[], tokens: number, tokenLoss: TokenLoss, random: Random): Totals & { grads: Params } {
-  let grads: Params | undefined
-  const sums = [0, 0, 0]
-  for (const piece of pieces) {
-    const { tokens: ids, mask, responseMask } = padExamples(piece)
-    const { value, grads: more, aux } = valueAndGrads(weights => {
-      const { logits, targets } = scoredLogits(weights, config, ids, { mask, responseMask, random })
-      const hits = tf.equal(tf.argMax(logits, 1), tf.tensor1d(targets, 'int32'))
-      return { loss: tf.div(tf.sum(tokenLoss(logits, targets)), tokens), aux: { entropy: tf.sum(entropies(logits)), hits: tf.sum(tf.cast(hits, 'float32')) } }
-    }, params);
-    [value, aux.entropy, aux.hits].forEach((scalar, i) => { sums[i] += scalar.dataSync()[0] / (i ? tokens : 1) })
-    tf.dispose([value, aux.entropy, aux.hits])
-    grads = grads ? addInto(grads, more) : more
-  }
-  const [loss, entropy, mean_token_accuracy] = sums
-  return { loss, entropy, mean_token_accuracy, grads: grads! }
+/** Σ loss / tokens of a piece, so that the pieces add up to the mean over the step's response tokens; beside it what is reported. */
+const objectiveOf = (config: ModelConfig, tokenLoss: TokenLoss) => (weights: Params, { batch, tokens }: OnDevice<Piece>) => {
+  const { logits, targets, total } = scoredLogits(weights, config, batch)
+  const hits = tf.cast<tfjs.Tensor1D>(tf.equal<tfjs.Tensor1D>(tf.argMax<tfjs.Tensor1D>(logits, 1), targets), 'float32')
+  return { loss: tf.div<tfjs.Scalar>(total(tokenLoss(logits, targets)), tokens), aux: { entropy: total(entropies(logits)), hits: total(hits) } }
 }
 
-function addInto(sum: Params, more: Params): Params {
-  const out = Object.fromEntries(Object.keys(sum).map((name): [string, tfjs.Tensor] => [name, tf.add(sum[name], more[name])]))
-  tf.dispose([sum, more] as tfjs.TensorContainer)
-  return out
+function prepare(config: ModelConfig, piece: readonly Example[], tokens: number, random: Random): Piece {
+  const { tokens: ids, mask, responseMask } = padExamples(piece)
+  return { batch: scoredInputs(config, ids, { mask, responseMask, random }), tokens }
 }
 
 function check({ examples, steps = 1 }: SftOptions, batchSize: number, accumulate: number): void {

@@ -19,7 +19,7 @@ type Grid = number[][]
 
 const { cases, shared } = goldens('dpo_losses')
 const mask = (shared.batch.completion_mask as Grid).map(row => row.slice(1)), B = mask.length / 2
-const lengths: PairLengths = { chosen: mask.slice(0, B).map(sum), rejected: mask.slice(B).map(sum) }
+const lengths = { chosen: mask.slice(0, B).map(sum), rejected: mask.slice(B).map(sum) }
 function sum(row: readonly number[]): number { return row.reduce((a, b) => a + b, 0) }
 
 const divergences: Record<string, (c: Config) => LogRatioScore> = {

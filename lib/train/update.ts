@@ -1,0 +1,159 @@
+/**
+ * The update step: the one place of a trainer where weights change. A trainer writes its objective as a pure function of weights and of a
+ * batch, prepares the batch on the host, and calls `update`:
+ *
+ * ```ts
+ * const objective = (config: ModelConfig) => (weights: Params, { batch, advantages, logpOld, mask }: OnDevice<Inputs>) => {
+ *   const logp = tokenLogps(weights, config, batch)
+ *   const loss = meanPerToken(clippedPolicyLoss(logp, { logpOld, advantages, mask }), mask)
+ *   return { loss, aux: { entropy: … } }
+ * }
+ * const own = objective(config) // once a trainer, not once a step
+ * const { loss, gradNorm, aux } = update(state, { role: 'policy', optimiser, learningRate: schedule(t), objective: own,
+ *   inputs: { batch: scoredInputs(config, tokens, { mask, responseMask, fewShapes }), advantages: hostRows(rows, t), … } })
+ * ```
+ *
+ * - Everything that varies from step to step stands in `inputs`: numbers become scalars, typed arrays vectors, {data, shape} tensors.
+ *   A number that the objective captures is a constant: the step may be compiled, and then it stays what it was.
+ * - The objective reads no value (dataSync, arraySync), draws no random number and keeps no tensor: dropout's factors are inputs too.
+ *   What it wants to report goes out as `aux` and comes back as numbers.
+ * - Lengths differ from batch to batch: prepare with `fewShapes` and reduce with masks (`batch.scoredMask` [b, t − 1]). Tensors of your
+ *   own that meet [b, t − 1] must be as wide: `hostRows(rows, batch.scoredMask.shape[1])`.
+ * - A loss or gradient that is not finite stops with an error that names it and the step; the state is then as it was before.
+ */
+import type * as tfjs from '@tensorflow/tfjs'
+import { disposeState, nonFinite } from '../model/optimiser'
+import type { Optimiser, Rates, Vectors } from '../model/optimiser'
+import { disposeParams } from '../model/params'
+import type { Params } from '../model/params'
+import { tf } from '../tensor/backend'
+import { assertFinite } from '../tensor/finite'
+import { valueAndGrads } from '../tensor/gradients'
+import type { Tensors } from '../tensor/gradients'
+import { toTensors } from '../tensor/host'
+import type { Host, OnDevice } from '../tensor/host'
+import type { TrainState } from './training'
+
+/** What is minimised, and tensors to report beside it (without gradient). */
+export type Objective<H, A extends Tensors = Tensors> = (weights: Params, inputs: OnDevice<H>) => { readonly loss: tfjs.Scalar, readonly aux?: A }
+
+/** Which weights move, and how. */
+export interface UpdateOptions<H, A extends Tensors> {
+  readonly role: string
+  readonly optimiser: Optimiser
+  readonly learningRate: number
+  /** Made once a trainer: the same function at every step. */
+  readonly objective: Objective<H, A>
+}
+
+/** Numbers of a tensor, row-major; a scalar is one number. */
+export type Read<A> = { readonly [K in keyof A]: Float32Array }
+
+/** What a step reports. */
+export interface Updated<A> {
+  readonly loss: number
+  /** Norm over all gradients before clipping. */
+  readonly gradNorm: number
+  readonly aux: Read<A>
+}
+
+type Inputs<H> = { readonly [K in keyof H]: Host }
+
+/** One step of `optimiser` on the weights of `role`: see above. Replaces them and the optimiser's state in `state` and frees the old ones. */
+export function update<H extends Inputs<H>, A extends Tensors>(state: TrainState, { inputs, ...options }: UpdateOptions<H, A> & { readonly inputs: H }): Updated<A> {
+  const { loss, gradNorm, aux } = updateInPieces(state, { ...options, pieces: [inputs] })
+  return { loss, gradNorm, aux: aux[0] }
+}
+
+/**
+ * The same step from a batch in pieces, one after the other in memory: the loss is the sum of theirs, the gradient too. Where the loss is a
+ * mean over the whole batch, its size must come with each piece. Returns what every piece reports.
+ */
+export function updateInPieces<H extends Inputs<H>, A extends Tensors>(state: TrainState, options: UpdateOptions<H, A> & { readonly pieces: readonly H[] }): { loss: number, gradNorm: number, aux: Read<A>[] } {
+  const { role, optimiser, learningRate, objective, pieces } = options, params = state.models[role], before = state.optimisers[role]
+  if (!params || !before) throw new Error(`update: no role '${role}' in the state, which has ${Object.keys(state.models).join(', ')}`)
+  if (pieces.length === 0) throw new Error('update: no pieces')
+  const rates = optimiser.rates(before.step + 1, learningRate)
+  let done: Tensors = {}, loss = 0
+  const aux: Read<A>[] = []
+  try {
+    if (pieces.length === 1) {
+      done = tf.tidy(() => named(wholeStep(objective, optimiser)({ params, slots: before.slots, rates: toTensors(rates), inputs: toTensors(pieces[0]) })))
+      loss = readOne(done, state.step + 1, aux)
+    } else {
+      let sum: Tensors | undefined
+      try {
+        for (const piece of pieces) {
+          const part = tf.tidy(() => named(gradientStep(objective)({ params, inputs: toTensors(piece) })))
+          try {
+            loss += readOne(part, state.step + 1, aux)
+            const more = under(part, 'grads'), old = sum
+            sum = tf.tidy(() => old ? addUp(old, more) : cloned(more))
+            if (old) tf.dispose(old)
+          } finally { tf.dispose(part) }
+        }
+        const grads = sum!
+        done = tf.tidy(() => named(optimiser.apply(grads, before.slots, params, toTensors(rates))))
+      } finally { if (sum) tf.dispose(sum) }
+    }
+    const gradNorm = done.gradNorm.dataSync()[0]
+    if (!Number.isFinite(gradNorm)) throw badGradient(objective, params, pieces, state.step)
+    const next = under(done, 'params'), slots = under(done, 'slots') as Vectors
+    for (const [name, tensor] of Object.entries(done)) if (!name.startsWith('params ') && !name.startsWith('slots ')) tensor.dispose()
+    state.models = { ...state.models, [role]: next }
+    state.optimisers = { ...state.optimisers, [role]: { step: before.step + 1, slots } }
+    disposeParams(params)
+    disposeState(before)
+    return { loss, gradNorm, aux }
+  } catch (error) {
+    tf.dispose(done)
+    throw error
+  }
+}
+
+interface StepInputs<H> { readonly params: Params, readonly slots: Vectors, readonly rates: OnDevice<Rates>, readonly inputs: OnDevice<H> }
+
+/** Forward, backward and the optimiser's step as one computation on tensors. */
+const wholeStep = <H, A extends Tensors>(objective: Objective<H, A>, optimiser: Optimiser) => ({ params, slots, rates, inputs }: StepInputs<H>) => {
+  const { value, grads, aux } = valueAndGrads(weights => objective(weights, inputs), params)
+  const next = optimiser.apply(grads, slots, params, rates)
+  tf.dispose(grads)
+  return { loss: value, aux, ...next }
+}
+
+const gradientStep = <H, A extends Tensors>(objective: Objective<H, A>) => ({ params, inputs }: Pick<StepInputs<H>, 'params' | 'inputs'>) => {
+  const { value, grads, aux } = valueAndGrads(weights => objective(weights, inputs), params)
+  return { loss: value, grads, aux }
+}
+
+/** A record of tensors and of records of tensors as one, 'record name' by 'record name'. */
+function named(record: Readonly<Record<string, tfjs.Tensor | Tensors>>): tfjs.NamedTensorMap {
+  return Object.fromEntries(Object.entries(record).flatMap(([name, value]): [string, tfjs.Tensor][] =>
+    value instanceof tf.Tensor ? [[name, value]] : Object.entries(value).map(([key, tensor]) => [`${name} ${key}`, tensor])))
+}
+
+const under = (record: Tensors, name: string): Tensors =>
+  Object.fromEntries(Object.entries(record).filter(([key]) => key.startsWith(`${name} `)).map(([key, tensor]) => [key.slice(name.length + 1), tensor]))
+
+/** The loss as a number, which must be finite; what was reported beside it goes to `aux`. */
+function readOne<A>(done: Tensors, step: number, aux: Read<A>[]): number {
+  const loss = done.loss.dataSync()[0]
+  assertFinite('loss', step, loss)
+  aux.push(Object.fromEntries(Object.entries(under(done, 'aux')).map(([name, tensor]) => [name, Float32Array.from(tensor.dataSync())])) as Read<A>)
+  return loss
+}
+
+const addUp = (a: Tensors, b: Tensors): tfjs.NamedTensorMap => Object.fromEntries(Object.keys(a).map(name => [name, tf.add(a[name], b[name])]))
+const cloned = (a: Tensors): tfjs.NamedTensorMap => Object.fromEntries(Object.entries(a).map(([name, tensor]) => [name, tensor.clone()]))
+
+/** Takes the gradients once more, one by one, to say which of them is not finite. */
+function badGradient<H extends Inputs<H>, A extends Tensors>(objective: Objective<H, A>, params: Params, pieces: readonly H[], step: number): Error {
+  let error: Error | undefined
+  for (const piece of pieces) {
+    tf.tidy(() => {
+      const { grads } = valueAndGrads(weights => objective(weights, toTensors(piece)), params)
+      if (!error || Object.values(grads).some(grad => !Number.isFinite(grad.abs().sum().dataSync()[0]))) error = nonFinite(grads, step)
+    })
+  }
+  return error!
+}
