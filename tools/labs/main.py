@@ -1,4 +1,4 @@
-"""npm run labs -- [run|build|check|seeds|new|course] …: executes the labs and keeps notebooks and sources in step."""
+"""npm run labs -- [run|build|check|seeds|new|score|course] …: executes the labs and keeps notebooks and sources in step."""
 from __future__ import annotations
 
 import argparse
@@ -17,6 +17,7 @@ COMMANDS = {
     'check': 'fail where a committed notebook differs from its source or from a re-run',
     'seeds': 'run the solutions with seeds 0..3 and write what they claim to notebooks/seeds',
     'new': 'write the source of a new lab: new NN-title',
+    'score': "execute a student's notebooks, or a class's, confined, and score them: score [PATH]",
     'course': 'write a folder for nbgrader: course FOLDER [NN …]',
 }
 
@@ -26,14 +27,16 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest='command', required=True, metavar='command')
     for name, what in COMMANDS.items():
         sub = commands.add_parser(name, help=what, description=what)
+        if name == 'score':
+            scoring(sub)
+            continue
         sub.add_argument('targets', nargs='*', metavar='NN', help='02, 02-bradley-terry or a path; all labs when there is none')
         sub.add_argument('--notebooks', type=Path, default=ROOT / 'notebooks', help='another folder with src/ and solutions/')
         if name in ('new', 'course'):
             continue
         if name in ('run', 'check'):
             sub.add_argument('--form', choices=['student', 'solution'], help='this form only')
-        sub.add_argument('--jobs', type=positive, help='how many at once (default: as cores and memory allow)')
-        sub.add_argument('--timeout', type=positive, default=120, help='seconds a cell may take (default 120)')
+        running(sub)
         sub.add_argument('--summary', type=Path, metavar='FILE.json', help='write the result as JSON as well')
         if name == 'seeds':
             sub.add_argument('--seeds', type=positive, default=4, help='how many seeds, from 0 (default 4)')
@@ -41,6 +44,20 @@ def parser() -> argparse.ArgumentParser:
             sub.add_argument('--tolerance', type=float, default=1e-3, help='by how much numbers in outputs may differ, relatively (default 1e-3)')
             sub.add_argument('--exact', action='store_true', help='a re-run must give the same bytes')
     return top
+
+
+def running(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument('--jobs', type=positive, help='how many at once (default: as cores and memory allow)')
+    sub.add_argument('--timeout', type=positive, default=120, help='seconds a cell may take (default 120)')
+
+
+def scoring(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument('path', nargs='?', type=Path, help="a notebook, a student's folder, or a folder of students' folders (default: notebooks/, your own)")
+    sub.add_argument('--notebooks', type=Path, default=ROOT / 'notebooks', help='the labs as handed out')
+    sub.add_argument('--out', type=Path, default=Path('scores'), metavar='FOLDER', help='where scores.csv and the pages go (default: scores)')
+    sub.add_argument('--memory', type=positive, default=2048, metavar='MB', help='of one notebook (default 2048)')
+    sub.add_argument('--seconds', type=positive, default=600, help='of one notebook (default 600)')
+    running(sub)
 
 
 def positive(text: str) -> int:
@@ -71,6 +88,9 @@ def main(words: list[str]) -> int:
         if args.command == 'new':
             from skeleton import new
             return new(args)
+        if args.command == 'score':
+            from score import score
+            return score(args)
         if args.command == 'course':
             from course import course
             return course(args)

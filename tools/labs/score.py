@@ -1,0 +1,158 @@
+"""score: executes students' notebooks, confined, and says of each exercise and each line of the rubric how it stands."""
+from __future__ import annotations
+
+import json
+import tempfile
+from argparse import Namespace
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import sandbox
+from commands import emptied, execute
+from grading import checks
+from notebook import LabError, NotebookNode, read, shown
+from pool import Job, Limits, Outcome
+from report import Result
+from rules import score as shown_score, verdicts
+from scorecard import print_scores, write_cards
+
+RUBRIC = Path(__file__).with_name('rubric.json')
+SOLVED, WRONG, UNTOUCHED, UNREACHED, ABSENT = 'solved', 'wrong', 'not attempted', 'not reached', 'not handed in'
+
+
+@dataclass
+class Exercise:
+    """An exercise of a lab and how a student's stands; `why` says more where there is more to say."""
+    id: str
+    lab: str
+    level: str
+    state: str = ABSENT
+    why: str = ''
+
+
+@dataclass
+class Student:
+    """A student's notebooks by lab, and what came of them."""
+    name: str
+    files: dict[str, Path]
+    exercises: list[Exercise] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def solved(self, of: list[Exercise] | None = None) -> int:
+        return sum(exercise.state == SOLVED for exercise in (self.exercises if of is None else of))
+
+    def rubric(self) -> list[dict[str, Any]]:
+        """Each line with the exercises that prove it."""
+        lines = json.loads(RUBRIC.read_text(encoding='utf-8'))
+        return [{**line, 'exercises': [e for e in self.exercises if any(fnmatchcase(e.id, pattern) for pattern in line['exercises'])]} for line in lines]
+
+
+def catalogue(notebooks: Path) -> dict[str, tuple[NotebookNode, list[Exercise]]]:
+    """Each lab's notebook as it was handed out, with its exercises as the solution's score lists them."""
+    labs = {}
+    for path in sorted((notebooks / 'solutions').glob('*.ipynb')):
+        found = shown_score(read(path)) or {'exercises': []}
+        labs[path.stem] = (read(notebooks / path.name), [Exercise(e['id'], path.stem, e['level']) for e in found['exercises']])
+    if not labs:
+        raise LabError(f'no labs in {shown(notebooks)}')
+    return labs
+
+
+def students(target: Path, labs: dict[str, Any]) -> list[Student]:
+    """One student where the target is a notebook or holds notebooks; else one for each folder in it that holds some, at any depth."""
+    if target.is_file():
+        return [Student(target.parent.resolve().name, collected([target], labs))]
+    if not target.is_dir():
+        raise LabError(f'{target} is not there')
+    if any(target.glob('*.ipynb')):
+        return [Student(target.resolve().name, collected(sorted(target.glob('*.ipynb')), labs))]
+    found = [Student(folder.name, collected(sorted(file for file in folder.rglob('*.ipynb') if '.ipynb_checkpoints' not in file.parts), labs))
+             for folder in sorted(target.iterdir()) if folder.is_dir() and not folder.name.startswith('.')]
+    if not any(student.files for student in found):
+        raise LabError(f'{target}: no notebook here and none in its folders')
+    return found
+
+
+def collected(files: list[Path], labs: dict[str, Any]) -> dict[str, Path]:
+    """The lab that each file hands in: by its name, or by its number."""
+    by_number = {name.split('-')[0]: name for name in labs}
+    hits = {}
+    for file in files:
+        name = file.stem if file.stem in labs else by_number.get(file.stem[:2])
+        if name:
+            hits.setdefault(name, file)
+    return hits
+
+
+def prepared(submitted: NotebookNode, released: NotebookNode, exercises: list[Exercise]) -> bool:
+    """Puts locked cells back as they were handed out and marks untouched exercises; whether anything is left to execute."""
+    theirs = {key: cell for cell in submitted.cells for key in keys(cell)}
+    by_id = {exercise.id: exercise for exercise in exercises}
+    for cell in released.cells:
+        mine, marks = next((theirs[key] for key in keys(cell) if key in theirs), None), cell.metadata.get('nbgrader', {})
+        if marks.get('locked') and mine is not None:
+            mine.source = cell.source
+        for id in checks(cell.source) if cell.cell_type == 'code' else []:
+            if id in by_id and by_id[id].state != UNTOUCHED:
+                by_id[id].state, by_id[id].why = (UNREACHED, 'the notebook did not get that far') if mine is not None else (UNREACHED, 'its check was removed')
+        if marks.get('solution') and mine is not None and mine.source.strip() == cell.source.strip():
+            id = str(marks['grade_id']).removeprefix('solution-')
+            for exercise in exercises:
+                if exercise.id.replace('.', '-') == id:
+                    exercise.state, exercise.why = UNTOUCHED, ''
+    return any(exercise.state != UNTOUCHED for exercise in exercises)
+
+
+def keys(cell: NotebookNode) -> list[str]:
+    """What a cell is known by: nbgrader's id, which survives copying, and its own."""
+    return [str(value) for value in (cell.metadata.get('nbgrader', {}).get('grade_id'), cell.get('id')) if value]
+
+
+def judge(student: Student, lab: str, exercises: list[Exercise], outcome: Outcome) -> Result:
+    """What the executed notebook shows of each exercise."""
+    found = {id: state for cell in outcome.notebook.cells for id, state in verdicts(cell)}
+    for exercise in exercises:
+        said = found.get(exercise.id)
+        if exercise.state != UNTOUCHED and said:
+            exercise.state, exercise.why = {'solved': SOLVED, 'not solved yet': UNTOUCHED}.get(said, WRONG), ''
+    result = Result(f'{student.name}/{lab}', 'file')
+    if failure := outcome.failure:
+        where = f'{failure["where"]}: ' if 'where' in failure else ''
+        student.notes.append(f'{lab}: {where}{failure["message"]}')
+    for exercise in exercises:
+        if exercise.state == UNREACHED and failure and exercise.why != 'its check was removed':
+            exercise.why = failure['message']
+    result.score = {'solved': student.solved(exercises), 'of': len(exercises), 'exercises': []}
+    return result
+
+
+def score(args: Namespace) -> int:
+    """Scores one student or a class, writes CSV and HTML, and prints a table."""
+    labs = catalogue(args.notebooks)
+    found = students(args.path or args.notebooks, labs)
+    with tempfile.TemporaryDirectory(prefix='probe-') as folder:
+        closed = sandbox.holds(folder)
+    jobs, owners = [], {}
+    for student in found:
+        for lab, (released, listed) in labs.items():
+            exercises = [Exercise(e.id, e.lab, e.level) for e in listed]
+            student.exercises += exercises
+            if lab not in student.files:
+                continue
+            try:
+                submitted = emptied(read(student.files[lab]))
+            except LabError as error:
+                student.notes.append(f'{lab}: {error}')
+                for exercise in exercises:
+                    exercise.state, exercise.why = UNREACHED, 'not a notebook'
+                continue
+            if prepared(submitted, released, exercises):
+                job = Job(f'{student.name}/{lab}', 'file', submitted, args.notebooks.resolve(), {'RLHF_SEED': '0'}, Limits(args.memory << 20, args.seconds))
+                owners[id(job)] = (student, lab, exercises)
+                jobs.append(job)
+    execute(args, jobs, lambda outcome: judge(*owners[id(outcome.job)], outcome))
+    write_cards(args.out, found, closed)
+    print_scores(found, closed, args.out)
+    return 0

@@ -1,0 +1,64 @@
+"""What score leaves behind: a CSV file of all, an HTML page a student, a table on the terminal."""
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader
+
+from notebook import shown, write_text
+
+PAGE = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+NOT_CLOSED = {'network': 'notebooks could reach the network', 'files': 'notebooks could write outside their copy', 'processes': 'notebooks could end other processes'}
+
+
+def warnings(closed: dict[str, bool]) -> list[str]:
+    """What this system could not close off."""
+    return [f'Not closed off on this system: {text}.' for name, text in NOT_CLOSED.items() if not closed.get(name)]
+
+
+def page_name(name: str) -> str:
+    return re.sub(r'[^A-Za-z0-9._-]+', '-', name).strip('.-') or 'student'
+
+
+def write_cards(folder: Path, students: list[Any], closed: dict[str, bool]) -> None:
+    """scores.csv and one page for each student; no two alike in name."""
+    labs = list(dict.fromkeys(exercise.lab for student in students for exercise in student.exercises))
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator='\n')
+    rows.writerow(['student', 'solved', 'of', 'wrong', 'not attempted', 'not reached', 'not handed in', *labs, 'notes'])
+    template, taken = PAGE.get_template('score.html.j2'), set()
+    for student in students:
+        states = [exercise.state for exercise in student.exercises]
+        each = [student.solved([e for e in student.exercises if e.lab == lab]) if lab in student.files else '' for lab in labs]
+        # a spreadsheet takes what begins with these signs for a formula
+        name = f"'{student.name}" if student.name[:1] in '=+-@' else student.name
+        rows.writerow([name, student.solved(), len(states), *(states.count(state) for state in ('wrong', 'not attempted', 'not reached', 'not handed in')), *each, '; '.join(student.notes)])
+        page = page_name(student.name)
+        while page in taken:
+            page += '-'
+        taken.add(page)
+        write_text(folder / f'{page}.html', template.render(student=student, labs=labs, rubric=student.rubric(), warnings=warnings(closed)))
+    write_text(folder / 'scores.csv', text.getvalue())
+
+
+def print_scores(students: list[Any], closed: dict[str, bool], folder: Path) -> None:
+    """A line a student; for one student alone the rubric's lines too."""
+    width = max([len(student.name) for student in students] + [7])
+    print(f'\n{"student":{width}}  solved  wrong  not attempted  not reached  not handed in')
+    for student in students:
+        count = [student.solved(), *(sum(e.state == state for e in student.exercises) for state in ('wrong', 'not attempted', 'not reached', 'not handed in'))]
+        print(f'{student.name:{width}}  {count[0]:2d}/{len(student.exercises):<3d}  {count[1]:5d}  {count[2]:13d}  {count[3]:11d}  {count[4]:13d}')
+    if len(students) == 1:
+        print()
+        for line in students[0].rubric():
+            exercises = line['exercises']
+            proof = ', '.join(f'{e.id} {e.state}' for e in exercises) or 'no exercise yet'
+            print(f'{line["level"]:13} {students[0].solved(exercises)}/{len(exercises)}  {line["can"]}\n{"":19}{proof}')
+    for student in students:
+        for note in student.notes:
+            print(f'{student.name}: {note}')
+    print('\n'.join(['', *warnings(closed), f'wrote {shown(folder)}/scores.csv and a page for each student']))
