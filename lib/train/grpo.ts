@@ -1,5 +1,6 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { k3Penalty } from '../loss/klPenalty'
+import { like } from '../loss/tokens'
 import type { PolicyBatch } from '../loss/clipped'
 import { shapeOf } from '../model/config'
 import type { ModelConfig } from '../model/config'
@@ -210,7 +211,7 @@ export function grpoLoss(
   { beta, biasCorrection = false, longest }: { readonly beta: number, readonly biasCorrection?: boolean, readonly longest: number },
 ): tfjs.Scalar {
   return tf.tidy(() => {
-    const losses = tf.mul<tfjs.Tensor2D>(loss(logp, batch), tf.onesLike(logp)), mask = tf.tensor2d(batch.mask.map(row => Array.from(row)))
+    const losses = tf.mul<tfjs.Tensor2D>(loss(logp, batch), tf.onesLike(logp)), mask = like(logp, batch.mask, 'mask')
     if (beta === 0 || !batch.logpRef) return reduce(losses, mask, longest)
     return reduce(tf.add(losses, tf.mul(k3Penalty(logp, batch.logpRef, biasCorrection ? ratio(logp, batch) : undefined), beta)), mask, longest)
   })

@@ -116,7 +116,7 @@ function onPolicyWeights(logits: tfjs.Tensor2D, logps: tfjs.Tensor1D, { scored, 
 
 /** The loss of a batch, and what is reported of it. Chosen and rejected go through the model together. */
 function lossOf(params: Params, config: ModelConfig, batch: Batch, objective: PairObjective, random: Random) {
-  const { tokens, mask, scored, weights, lengths, refChosen, refRejected, nllShares } = batch, n = lengths.chosen.length, columns = tokens[0].length - 1
+  const { tokens, mask, scored, weights, lengths, refChosen, refRejected, nllShares } = batch, n = refChosen.length, columns = tokens[0].length - 1
   const { logits, targets, back } = scoredLogits(params, config, tokens, { mask, responseMask: scored, random })
   const each = gatherLogps(logits, targets), spread = back(each), grid = (values: Float32Array) => tf.tensor2d(values, [2 * n, columns])
   const sums = tf.sum<tfjs.Tensor1D>(tf.mul(spread, grid(weights)), 1)

@@ -35,7 +35,7 @@ import type { Host, OnDevice } from '../tensor/host'
 import type { TrainState } from './training'
 
 /** What is minimised, and tensors to report beside it (without gradient). */
-export type Objective<H, A extends Tensors = Tensors> = (weights: Params, inputs: OnDevice<H>) => { readonly loss: tfjs.Scalar, readonly aux?: A }
+export type StepObjective<H, A extends Tensors = Tensors> = (weights: Params, inputs: OnDevice<H>) => { readonly loss: tfjs.Scalar, readonly aux?: A }
 
 /** Which weights move, and how. */
 export interface UpdateOptions<H, A extends Tensors> {
@@ -43,7 +43,7 @@ export interface UpdateOptions<H, A extends Tensors> {
   readonly optimiser: Optimiser
   readonly learningRate: number
   /** Made once a trainer: the same function at every step. */
-  readonly objective: Objective<H, A>
+  readonly objective: StepObjective<H, A>
 }
 
 /** Numbers of a tensor, row-major; a scalar is one number. */
@@ -114,14 +114,14 @@ export function updateInPieces<H extends Inputs<H>, A extends Tensors>(state: Tr
 interface StepInputs<H> { readonly params: Params, readonly slots: Vectors, readonly rates: OnDevice<Rates>, readonly inputs: OnDevice<H> }
 
 /** Forward, backward and the optimiser's step as one computation on tensors. */
-const wholeStep = <H, A extends Tensors>(objective: Objective<H, A>, optimiser: Optimiser) => ({ params, slots, rates, inputs }: StepInputs<H>) => {
+const wholeStep = <H, A extends Tensors>(objective: StepObjective<H, A>, optimiser: Optimiser) => ({ params, slots, rates, inputs }: StepInputs<H>) => {
   const { value, grads, aux } = valueAndGrads(weights => objective(weights, inputs), params)
   const next = optimiser.apply(grads, slots, params, rates)
   tf.dispose(grads)
   return { loss: value, aux, ...next }
 }
 
-const gradientStep = <H, A extends Tensors>(objective: Objective<H, A>) => ({ params, inputs }: Pick<StepInputs<H>, 'params' | 'inputs'>) => {
+const gradientStep = <H, A extends Tensors>(objective: StepObjective<H, A>) => ({ params, inputs }: Pick<StepInputs<H>, 'params' | 'inputs'>) => {
   const { value, grads, aux } = valueAndGrads(weights => objective(weights, inputs), params)
   return { loss: value, grads, aux }
 }
@@ -147,7 +147,7 @@ const addUp = (a: Tensors, b: Tensors): tfjs.NamedTensorMap => Object.fromEntrie
 const cloned = (a: Tensors): tfjs.NamedTensorMap => Object.fromEntries(Object.entries(a).map(([name, tensor]) => [name, tensor.clone()]))
 
 /** Takes the gradients once more, one by one, to say which of them is not finite. */
-function badGradient<H extends Inputs<H>, A extends Tensors>(objective: Objective<H, A>, params: Params, pieces: readonly H[], step: number): Error {
+function badGradient<H extends Inputs<H>, A extends Tensors>(objective: StepObjective<H, A>, params: Params, pieces: readonly H[], step: number): Error {
   let error: Error | undefined
   for (const piece of pieces) {
     tf.tidy(() => {
