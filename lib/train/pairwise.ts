@@ -1,4 +1,5 @@
 import type * as tfjs from '@tensorflow/tfjs'
+import { vector } from '../loss/pairs'
 import type { PairLengths, PairLogps } from '../loss/pairs'
 import type { ModelConfig } from '../model/config'
 import { scoredLogits } from '../model/logps'
@@ -120,7 +121,7 @@ function lossOf(params: Params, config: ModelConfig, batch: Batch, objective: Pa
   const { logits, targets, back } = scoredLogits(params, config, tokens, { mask, responseMask: scored, random })
   const each = gatherLogps(logits, targets), spread = back(each), grid = (values: Float32Array) => tf.tensor2d(values, [2 * n, columns])
   const sums = tf.sum<tfjs.Tensor1D>(tf.mul(spread, grid(weights)), 1)
-  const logps = objective.averaged ? tf.div<tfjs.Tensor1D>(sums, tf.tensor1d([...Array.from(lengths.chosen), ...Array.from(lengths.rejected)])) : sums
+  const logps = objective.averaged ? tf.div<tfjs.Tensor1D>(sums, tf.concat1d([vector(lengths.chosen), vector(lengths.rejected)])) : sums
   const values = objective.loss({ chosen: tf.slice(logps, 0, n), rejected: tf.slice(logps, n, n), refChosen, refRejected, lengths })
   if (values.shape.join() !== `${n}`) throw new Error(`loss: expected one value a pair, [${n}], got [${values.shape.join(', ')}]; leave the mean to the trainer`)
   const pairs = tf.mean<tfjs.Scalar>(objective.onPolicyWeights ? tf.mul(values, onPolicyWeights(logits, each, batch)) : values)
