@@ -1,7 +1,8 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { dpoLoss } from '../loss/dpo'
-import type { PairLogps } from '../loss/pairs'
 import type { ModelConfig } from '../model/config'
+import { scoredInputs } from '../model/inputs'
+import type { ScoredInputs } from '../model/inputs'
 import { tokenLogps } from '../model/logps'
 import { adamw } from '../model/optimiser'
 import type { Optimiser } from '../model/optimiser'
@@ -14,15 +15,15 @@ import type { PromptTokens } from '../rollout/evaluate'
 import { rollout } from '../rollout/rollout'
 import type { Rollout } from '../rollout/rollout'
 import { tf } from '../tensor/backend'
-import { assertFinite } from '../tensor/finite'
-import { valueAndGrads } from '../tensor/gradients'
+import type { OnDevice } from '../tensor/host'
 import { Random } from '../tensor/random'
+import { batchesByLength } from './batches'
+import type { PairwiseLoss } from './dpo'
 import type { Judge } from './onlineDpoJudge'
-import { applyGradients, startState, training } from './training'
+import { pairLength } from './pairs'
+import { startState, training } from './training'
 import type { Training } from './training'
-
-/** A loss of preference pairs: dpoLoss, ipoLoss, hingeLoss … or `pairs => dpoLoss(pairs, { labelSmoothing: 0.1 })`. */
-export type PairLoss = (pairs: PairLogps, options: { readonly beta: number }) => tfjs.Tensor1D
+import { update } from './update'
 
 /** A reference that follows the policy: every so many iterations, π_ref ← mix·π + (1 − mix)·π_ref on the weights.  Gorbatovski 2024, arXiv:2404.09656 */
 export interface MovingReference { readonly every: number; readonly mix: number }
@@ -41,7 +42,7 @@ export interface OnlineDpoOptions<P extends PromptTokens = PromptTokens, E exten
   readonly reference?: LanguageModel
   readonly moving?: MovingReference
   /** Default: {@link dpoLoss}; ipoLoss makes it online IPO. */
-  readonly loss?: PairLoss
+  readonly loss?: PairwiseLoss
   /** Passed to the loss, and the scale of the reported rewards (default 0.1). */
   readonly beta?: number
   /** Iterations of sampling, judging and updates; default: until every prompt has come once. */
@@ -101,6 +102,7 @@ export interface OnlineDpoMetrics {
 interface Triple { readonly chosen: Rollout; readonly rejected: Rollout; readonly scores?: readonly [chosen: number, rejected: number] }
 
 const sum = (v: ArrayLike<number>): number => { let s = 0; for (let i = 0; i < v.length; i++) s += v[i]; return s }
+const tripleLength = ({ chosen, rejected }: Triple): number => pairLength({ prompt: chosen.prompt, chosen: chosen.tokens, rejected: rejected.tokens })
 const mean = (v: readonly number[]): number => sum(v) / v.length
 const logp = (r: Rollout): number => sum(r.logpOld), logRatio = (r: Rollout): number => sum(r.logpOld) - sum(r.logpRef!)
 
@@ -113,6 +115,7 @@ const logp = (r: Rollout): number => sum(r.logpOld), logRatio = (r: Rollout): nu
 export function onlineDpo<P extends PromptTokens, E extends string = never>(options: OnlineDpoOptions<P, E>): Training<OnlineDpoMetrics & Readonly<Record<E, number>>> {
   const { policy, prompts, judge, maxNewTokens, stopTokens, temperature = 1, moving, loss = dpoLoss, beta = 0.1, batchSize = 64, epochs = 1, minibatches = 1, optimiser = adamw({ lr: 1e-4, maxGradNorm: 1 }) } = options
   const { config } = policy, schedule = options.schedule ?? constantSchedule({ lr: 1e-4 }), iterations = options.iterations ?? Math.ceil(prompts.length / batchSize), frozen = options.reference ?? policy
+  const objective = objectiveOf(config, loss, beta, temperature)
   check({ ...options, iterations, batchSize, epochs, minibatches, temperature, beta })
   const models = { policy: policy.params, ...moving && { reference: frozen.params } }
   return training(startState('onlineDpo', models, { policy: optimiser.init(policy.params) }, Random.seed(options.seed ?? 0), { labels: 0 }), async function* (own) {
@@ -125,13 +128,13 @@ export function onlineDpo<P extends PromptTokens, E extends string = never>(opti
       const size = Math.ceil(triples.length / minibatches)
       let grad_norm = NaN, learning_rate = NaN
       for (let epoch = 0; epoch < epochs; epoch++) {
-        const order = random.split(`epoch ${epoch}`).shuffle(triples)
+        const order = batchesByLength(triples, size, tripleLength, random.split(`epoch ${epoch}`))
         for (let from = 0; from < order.length; from += size) {
-          const { grads, value } = gradients(state.models.policy, config, pairBatch(order.slice(from, from + size)), pairs => loss(pairs, { beta }), temperature, random.split(`update ${losses.length}`))
-          assertFinite('loss', t + 1, value)
+          const inputs = prepare(config, order.slice(from, from + size), random.split(`update ${losses.length}`))
           learning_rate = schedule(state.optimisers.policy.step)
-          grad_norm = applyGradients(state, 'policy', (p, s) => optimiser.update(grads, s, p, learning_rate), grads)
-          losses.push(value)
+          const done = update(state, { role: 'policy', optimiser, learningRate: learning_rate, objective, inputs })
+          grad_norm = done.gradNorm
+          losses.push(done.loss)
         }
       }
       if (moving && (t + 1) % moving.every === 0) follow(state, moving.mix)
@@ -171,24 +174,19 @@ async function judgePairs<P extends PromptTokens>(samples: readonly Rollout<P>[]
   return { triples, judged: pairs.length }
 }
 
-interface PairBatch extends ReturnType<typeof padResponses> { readonly refChosen: readonly number[]; readonly refRejected: readonly number[] }
+interface Batch { readonly batch: ScoredInputs; readonly refChosen: Float32Array; readonly refRejected: Float32Array; readonly lengths: { readonly chosen: Float32Array; readonly rejected: Float32Array } }
 
-/** Chosen responses, then rejected ones, padded together. */
-function pairBatch(triples: readonly Triple[]): PairBatch {
-  const ref = (r: Rollout) => sum(r.logpRef!)
-  return { ...padResponses([...triples.map(t => t.chosen), ...triples.map(t => t.rejected)]), refChosen: triples.map(t => ref(t.chosen)), refRejected: triples.map(t => ref(t.rejected)) }
+/** Chosen responses, then rejected ones, padded together, with what the reference says of them. */
+function prepare(config: ModelConfig, triples: readonly Triple[], random: Random): Batch {
+  const responses = (['chosen', 'rejected'] as const).map(side => triples.map(t => t[side])), { tokens, mask, responseMask } = padResponses(responses.flat())
+  const [refChosen, refRejected] = responses.map(side => Float32Array.from(side, r => sum(r.logpRef!))), [chosen, rejected] = responses.map(side => Float32Array.from(side, r => r.tokens.length))
+  return { batch: scoredInputs(config, tokens, { mask, responseMask, random }), refChosen, refRejected, lengths: { chosen, rejected } }
 }
 
-/** Mean loss of a batch under these weights. */
-function pairObjective(weights: Params, config: ModelConfig, { tokens, mask, responseMask, refChosen, refRejected }: PairBatch, loss: (pairs: PairLogps) => tfjs.Tensor1D, temperature: number, random: Random): tfjs.Scalar {
-  const logps = tf.sum<tfjs.Tensor1D>(tokenLogps(weights, config, tokens, { mask, responseMask, temperature, random }), 1), n = refChosen.length
-  return tf.mean(loss({ chosen: tf.slice(logps, 0, n), rejected: tf.slice(logps, n, n), refChosen, refRejected })).asScalar()
-}
-
-function gradients(params: Params, config: ModelConfig, batch: PairBatch, loss: (pairs: PairLogps) => tfjs.Tensor1D, temperature: number, random: Random): { grads: Params, value: number } {
-  const { value, grads } = valueAndGrads(weights => ({ loss: pairObjective(weights, config, batch, loss, temperature, random) }), params), [number] = value.dataSync()
-  value.dispose()
-  return { grads, value: number }
+/** Mean loss of a batch of pairs. */
+const objectiveOf = (config: ModelConfig, loss: PairwiseLoss, beta: number, temperature: number) => (weights: Params, { batch, ...rest }: OnDevice<Batch>) => {
+  const [chosen, rejected] = tf.split<tfjs.Tensor1D>(tf.sum<tfjs.Tensor1D>(tokenLogps(weights, config, batch, { temperature }), 1), 2)
+  return { loss: tf.mean<tfjs.Scalar>(loss({ chosen, rejected, ...rest }, { beta })) }
 }
 
 /** π_ref ← mix·π + (1 − mix)·π_ref. */
