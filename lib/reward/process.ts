@@ -48,9 +48,15 @@ function saysTheSame(a: string, b: string): boolean {
   return x.signs === y.signs && x.numbers.length === y.numbers.length && x.numbers.every((n, i) => n === y.numbers[i])
 }
 
-/** Labels of a reply for a process reward model: the last token of each sentence and whether all is right up to there. */
-export const stepLabels = (task: SumTask, reply: ArrayLike<number>): { readonly at: number, readonly label: number }[] =>
-  judgeSteps(task, reply).map(({ end, right }) => ({ at: end, label: Number(right) }))
+/** A place in a response (index of a token) and whether all is right up to there. */
+export interface StepLabel { readonly at: number; readonly label: number }
+
+/** Labels of a reply for a process reward model: at the last token of each sentence whether all is right so far, at <eos> whether all is right and done. */
+export function stepLabels(task: SumTask, reply: ArrayLike<number>): StepLabel[] {
+  const steps = judgeSteps(task, reply), labels = steps.map(({ end, right }) => ({ at: end, label: Number(right) })), last = reply.length - 1
+  const done = steps.some(s => s.kind === 'total' && s.progress) && steps.every(s => s.right)
+  return reply[last] === EOS ? [...labels, { at: last, label: Number(done) }] : labels
+}
 
 /** Share of a reply's sentences that work nothing out. */
 export function fillerShare(task: SumTask, reply: string | ArrayLike<number>): number {

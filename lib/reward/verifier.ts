@@ -36,9 +36,6 @@ export const verifySum: Verifier<SumTask> = (task, reply) => Number(statedTotal(
  */
 export const fooledVerifier: Verifier<SumTask> = (task, reply) => Number(reply.includes(String(task.answer)))
 
-/** A reward of each of a batch of responses; what it needs to know of the task travels with the prompt. */
-export type RewardFunction<P extends PromptTokens> = (responses: readonly Response<P>[]) => ArrayLike<number>
-
 /** A verifier of text as a reward of the desk's sampled tokens: 0 besides where the reply was cut off before its <eos>. */
-export const verifierReward = <P extends PromptTokens>(verifier: Verifier<P>): RewardFunction<P> => responses => responses.map(({ prompt, tokens }) =>
+export const verifierReward = <P extends PromptTokens>(verifier: Verifier<P>) => (responses: readonly Response<P>[]): number[] => responses.map(({ prompt, tokens }) =>
   tokens[tokens.length - 1] === EOS ? verifier(prompt, decodeTokens(tokens, true)) : 0)

@@ -11,7 +11,8 @@ import type { LanguageModel, Params } from '../model/params'
 import { constantSchedule } from '../model/schedules'
 import type { Schedule } from '../model/schedules'
 import { k3 } from '../reward/kl'
-import type { RewardFunction } from '../reward/verifier'
+import { scoreRollouts } from '../reward/reward'
+import type { RewardFunction, Scored } from '../reward/reward'
 import { padResponses, responseLogps } from '../rollout/evaluate'
 import type { PromptTokens } from '../rollout/evaluate'
 import { rollout } from '../rollout/rollout'
@@ -20,7 +21,7 @@ import { tf } from '../tensor/backend'
 import { assertFinite } from '../tensor/finite'
 import { valueAndGrads } from '../tensor/gradients'
 import { Random } from '../tensor/random'
-import { clipMetrics, rolloutMetrics, scoreRollouts } from './grpoBatch'
+import { clipMetrics, groupMetrics } from './grpoBatch'
 import type { ScoredRollout } from './grpoBatch'
 import { GRPO } from './grpoVariants'
 import type { GrpoVariant } from './grpoVariants'
@@ -32,9 +33,8 @@ export interface GrpoOptions<P extends PromptTokens> extends Partial<GrpoVariant
   /** What to train; its weights stay as they are, the trained ones are `training.state.models.policy`. */
   readonly policy: LanguageModel
   readonly prompts: readonly P[]
-  /** Verifiers, reward models, whatever scores responses; their sum, weighted by `weights` (default 1), is the reward. */
-  readonly rewards: Readonly<Record<string, RewardFunction<P>>>
-  readonly weights?: Readonly<Record<string, number>>
+  /** A verifier, a reward model, or several of them by combineRewards. */
+  readonly reward: RewardFunction<P>
   /** Optimiser steps; a rollout serves `minibatches` · `iterations` of them. */
   readonly steps: number
   /** Prompts a rollout (default 8), and responses to each (default 8). */
@@ -70,7 +70,7 @@ export interface GrpoOptions<P extends PromptTokens> extends Partial<GrpoVariant
 }
 
 /**
- * One record a step, named as TRL's GRPOTrainer names them, with `rewards/<name>/mean` and `/std` for each reward function and what `measure`
+ * One record a step, named as TRL's GRPOTrainer names them, with `rewards/<name>/mean` and `/std` for each part of the reward and what `measure`
  * adds. Those of the rollout stand in the record of every step that uses it.
  */
 export interface GrpoMetrics {
@@ -145,28 +145,33 @@ function settingsOf<P extends PromptTokens>({ beta = 0, biasCorrection = false, 
 
 /** Samples and scores until there are enough groups; gives what the coming steps need and moves the place in the prompts on. */
 function collect<P extends PromptTokens>(state: TrainState, options: GrpoOptions<P>, random: Random): More {
-  const { policy: { config }, prompts, rewards, weights = {}, groups = 8, groupSize = 8, filterZeroSpread = false, maxRounds = 1, reference, temperature = 1, maxNewTokens, stopTokens, shuffle = true } = options
+  const { policy: { config }, prompts, groups = 8, groupSize = 8, filterZeroSpread = false, maxRounds = 1, reference, temperature = 1, maxNewTokens, stopTokens, shuffle = true } = options
   const { num_tokens, taken, rollouts: done } = state.more as More, model = { config, params: state.models.policy }, stream = random.split(`rollout ${done}`), step = state.step + 1
   const promptAt = (place: number) => { const index = place % prompts.length; return shuffle ? random.split(`epoch ${Math.floor(place / prompts.length)}`).shuffle(prompts.map((_, i) => i))[index] : index }
   const sample = options.sample ?? ((policy: LanguageModel, asked: readonly P[], stream: Random) => rollout(policy, asked, { random: stream, maxNewTokens, stopTokens, temperature }))
-  const all: { index: number, one: Rollout<P>, reward: number, parts: Record<string, number> }[] = []
+  const all: (Scored<P> & { readonly index: number })[] = []
   let round = 0, full = false
   for (; round < maxRounds && !full; round++) {
     const asked = Array.from({ length: groups }, (_, g) => promptAt(taken + round * groups + g)).flatMap(index => Array.from({ length: groupSize }, () => index))
-    const fresh = sample(model, asked.map(index => prompts[index]), stream.split(round)), { total, parts } = scoreRollouts(checked(fresh, asked.length, step), rewards, weights, step)
-    fresh.forEach((one, i) => all.push({ index: asked[i], one, reward: total[i], parts: Object.fromEntries(Object.entries(parts).map(([name, v]) => [name, v[i]])) }))
+    const fresh = checked(sample(model, asked.map(index => prompts[index]), stream.split(round)), asked.length, step)
+    all.push(...scored(options.reward, fresh, step).map((one, i) => ({ ...one, index: asked[i] })))
     full = groupsOf(all, groupSize).filter(hasSpread).length >= groups
   }
-  const total = Float64Array.from(all, a => a.reward), advantages = settingsOf(options).variant.advantages(total, groupSize), scored = all.map((a, i) => ({ ...a, advantage: advantages[i] }))
-  const spread = groupsOf(scored, groupSize).filter(hasSpread).slice(0, groups).flat(), used = filterZeroSpread && spread.length > 0 ? spread : scored
-  const logpRef = reference && responseLogps(reference, used.map(u => u.one), { temperature })
-  const metrics = rolloutMetrics(all.map(a => a.one), { total, parts: Object.fromEntries(Object.keys(rewards).map(name => [name, all.map(a => a.parts[name])])) }, groupSize)
-  const more = options.measure?.(scored.map(({ one, reward, advantage }) => ({ ...one, reward, advantage }))) ?? {}
+  const advantages = settingsOf(options).variant.advantages(all.map(a => a.reward), groupSize), rows = all.map((one, i) => ({ ...one, advantage: advantages[i] }))
+  const spread = groupsOf(rows, groupSize).filter(hasSpread).slice(0, groups).flat(), used = filterZeroSpread && spread.length > 0 ? spread : rows
+  const logpRef = reference && responseLogps(reference, used, { temperature })
   return {
-    num_tokens: num_tokens + all.reduce((n, { one }) => n + one.prompt.ids.length + one.tokens.length, 0), taken: taken + round * groups, rollouts: done + 1,
-    kept: { metrics: { ...metrics, ...more }, rows: used.map(({ index, one, advantage }, i) => ({
-      prompt: index, tokens: [...one.tokens], logpOld: [...one.logpOld], logpRef: logpRef ? [...logpRef[i]] : null, stopped: one.stopped, advantage,
+    num_tokens: num_tokens + all.reduce((n, { prompt, tokens }) => n + prompt.ids.length + tokens.length, 0), taken: taken + round * groups, rollouts: done + 1,
+    kept: { metrics: { ...groupMetrics(all, groupSize), ...options.measure?.(rows) }, rows: used.map(({ index, tokens, logpOld, stopped, advantage }, i) => ({
+      prompt: index, tokens: [...tokens], logpOld: [...logpOld], logpRef: logpRef ? [...logpRef[i]] : null, stopped, advantage,
     })) },
+  }
+}
+
+/** Rollouts with their rewards; an error says at which step. */
+function scored<P extends PromptTokens>(reward: RewardFunction<P>, rollouts: readonly Rollout<P>[], step: number): Scored<P>[] {
+  try { return scoreRollouts(reward, rollouts) } catch (error) {
+    throw new RangeError(`grpo, step ${step}: ${(error as Error).message}`, { cause: error })
   }
 }
 
@@ -218,9 +223,8 @@ export function grpoLoss(
 }
 
 function check<P extends PromptTokens>(options: GrpoOptions<P>): void {
-  const { policy: { config }, prompts, rewards, steps, groups = 8, groupSize = 8, minibatches = 1, iterations = 1, maxRounds = 1, beta = 0, reference, maxNewTokens } = options
+  const { policy: { config }, prompts, steps, groups = 8, groupSize = 8, minibatches = 1, iterations = 1, maxRounds = 1, beta = 0, reference, maxNewTokens } = options
   if (prompts.length === 0) throw new Error('grpo: no prompts')
-  if (Object.keys(rewards).length === 0) throw new Error('grpo: no reward function')
   for (const [name, value] of Object.entries({ steps, groups, minibatches, iterations, maxRounds, maxNewTokens })) {
     if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`${name}: expected a positive integer, got ${value}`)
   }

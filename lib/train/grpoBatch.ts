@@ -1,23 +1,9 @@
-import type { Rollout } from '../rollout/rollout'
 import type { PromptTokens } from '../rollout/evaluate'
 import { zeroSpreadShare } from '../advantage/group'
-import type { RewardFunction } from '../reward/verifier'
+import type { Scored } from '../reward/reward'
 
-/** A rollout with what it earned. */
-export interface ScoredRollout<P extends PromptTokens = PromptTokens> extends Rollout<P> { readonly reward: number; readonly advantage: number }
-
-/** Rewards of responses, one list a reward function, and their weighted sum. Throws, naming reward and response, where one is not a finite number or there are not as many as responses. */
-export function scoreRollouts<P extends PromptTokens>(rollouts: readonly Rollout<P>[], rewards: Readonly<Record<string, RewardFunction<P>>>, weights: Readonly<Record<string, number>>, step: number): { total: Float64Array, parts: Record<string, number[]> } {
-  const total = new Float64Array(rollouts.length), parts: Record<string, number[]> = {}
-  for (const [name, reward] of Object.entries(rewards)) {
-    const values = Array.from(reward(rollouts)), bad = values.findIndex(v => !Number.isFinite(v))
-    if (values.length !== rollouts.length) throw new RangeError(`reward '${name}': expected one number a response, ${rollouts.length}, got ${values.length}`)
-    if (bad >= 0) throw new RangeError(`reward '${name}' is not finite at step ${step}: ${values[bad]} for response ${bad} of ${values.length}; a reward must give a number for every response, also for empty or cut-off ones`)
-    values.forEach((v, i) => { total[i] += (weights[name] ?? 1) * v })
-    parts[name] = values
-  }
-  return { total, parts }
-}
+/** A rollout with its reward and its advantage over the others of its group. */
+export interface ScoredRollout<P extends PromptTokens = PromptTokens> extends Scored<P> { readonly advantage: number }
 
 const mean = (x: ArrayLike<number>) => Array.from(x).reduce((a, b) => a + b, 0) / x.length
 /** Unbiased standard deviation; 0 of fewer than two. */
@@ -27,14 +13,15 @@ function spread(x: ArrayLike<number>): number {
 }
 
 /** What TRL's GRPOTrainer reports of a rollout; lengths in tokens, 0 where no response ended. */
-export function rolloutMetrics(rollouts: readonly Rollout[], { total, parts }: { readonly total: Float64Array, readonly parts: Readonly<Record<string, readonly number[]>> }, groupSize: number) {
-  const lengths = rollouts.map(r => r.tokens.length), ended = rollouts.filter(r => r.stopped).map(r => r.tokens.length)
+export function groupMetrics(rollouts: readonly Scored[], groupSize: number) {
+  const rewards = rollouts.map(r => r.reward), lengths = rollouts.map(r => r.tokens.length), ended = rollouts.filter(r => r.stopped).map(r => r.tokens.length)
+  const parts = Object.keys(rollouts[0].rewardParts ?? {}).map(name => [name, rollouts.map(r => r.rewardParts![name])] as const)
   return {
-    reward: mean(total), reward_std: spread(total), frac_reward_zero_std: zeroSpreadShare(total, groupSize),
+    reward: mean(rewards), reward_std: spread(rewards), frac_reward_zero_std: zeroSpreadShare(rewards, groupSize),
     'completions/mean_length': mean(lengths), 'completions/min_length': Math.min(...lengths), 'completions/max_length': Math.max(...lengths),
     'completions/clipped_ratio': 1 - ended.length / lengths.length,
     'completions/mean_terminated_length': ended.length ? mean(ended) : 0, 'completions/min_terminated_length': ended.length ? Math.min(...ended) : 0, 'completions/max_terminated_length': ended.length ? Math.max(...ended) : 0,
-    ...Object.fromEntries(Object.entries(parts).flatMap(([name, values]): [string, number][] => [[`rewards/${name}/mean`, mean(values)], [`rewards/${name}/std`, spread(values)]])),
+    ...Object.fromEntries(parts.flatMap(([name, values]): [string, number][] => [[`rewards/${name}/mean`, mean(values)], [`rewards/${name}/std`, spread(values)]])),
   }
 }
 

@@ -99,10 +99,12 @@ describe('reward/process', () => {
     expect(judged(refund, '')).to.deep.equal([])
   })
 
-  it('labels the last token of each sentence, <eos> in none', () => {
+  it('labels the last token of each sentence, and <eos> by whether all is done', () => {
     const reply = replyTokens('3 + 5 = 8 . yes , that is right . 8 - 2 = 5 . total 5 .'), labels = stepLabels(refund, reply)
-    expect(labels.map(l => l.label)).to.deep.equal([1, 1, 0, 0])
-    expect(labels.map(l => decodeTokens([reply[l.at]]))).to.deep.equal(['.', '.', '.', '.'])
+    expect(labels.map(l => l.label)).to.deep.equal([1, 1, 0, 0, 0])
+    expect(labels.map(l => decodeTokens([reply[l.at]], true))).to.deep.equal(['.', '.', '.', '.', ''])
+    expect(stepLabels(refund, replyTokens('3 + 5 = 8 . 8 - 2 = 6 . total 6 .')).map(l => l.label)).to.deep.equal([1, 1, 1, 1])
+    expect(stepLabels(refund, replyTokens('3 + 5 = 8 .')).map(l => l.label), 'right, but not done').to.deep.equal([1, 0])
     expect(stepLabels(refund, encodeText('3 + 5 =')).map(l => l.at), 'a sentence that was cut off').to.deep.equal([3])
   })
 })

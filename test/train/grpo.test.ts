@@ -9,6 +9,7 @@ import { adamw } from '../../lib/model/optimiser'
 import { initParams } from '../../lib/model/params'
 import { readSafetensors } from '../../lib/model/safetensors'
 import { constantSchedule, linearSchedule } from '../../lib/model/schedules'
+import { combineRewards } from '../../lib/reward/reward'
 import { responseLogps } from '../../lib/rollout/evaluate'
 import type { PromptTokens } from '../../lib/rollout/evaluate'
 import type { Rollout } from '../../lib/rollout/rollout'
@@ -42,7 +43,7 @@ const STOP = 2, prompts = [[1, 4], [1, 5, 3], [1, 6], [1, 7, 7]].map(ids => ({ i
 const fives = (responses: readonly { tokens: readonly number[] }[]) => responses.map(r => r.tokens.filter(t => t === 5).length)
 function options(more: Partial<GrpoOptions<PromptTokens>> = {}): GrpoOptions<PromptTokens> {
   return {
-    policy: { config: tiny, params: initParams(tiny, Random.seed(1)) }, prompts, rewards: { fives }, steps: 6, groups: 3, groupSize: 4, maxNewTokens: 5, stopTokens: [STOP],
+    policy: { config: tiny, params: initParams(tiny, Random.seed(1)) }, prompts, reward: fives, steps: 6, groups: 3, groupSize: 4, maxNewTokens: 5, stopTokens: [STOP],
     optimiser: adamw({ lr: 1e-2, maxGradNorm: 1 }), schedule: constantSchedule({ lr: 1e-2 }), ...more,
   }
 }
@@ -64,7 +65,7 @@ describe('train/grpo', () => {
       policy: load(golden.inputs.policy), reference: load(golden.inputs.reference), prompts: asked, shuffle: false, steps: c.max_steps,
       groups: c.per_device_train_batch_size / c.num_generations, groupSize: c.num_generations, iterations: c.num_iterations, beta: c.beta, ...clippedTokens({ clip: c.epsilon }),
       maxNewTokens: c.max_completion_length, stopTokens: [2],
-      rewards: { given_reward: responses => responses.map(({ prompt, tokens }) => prompt.group.rewards[prompt.group.completions.indexOf(tokens as number[])]) },
+      reward: combineRewards({ given_reward: { reward: responses => responses.map(({ prompt, tokens }) => prompt.group.rewards[prompt.group.completions.indexOf(tokens as number[])]) } }),
       sample: (policy, all) => {
         const responses = all.map((prompt, i) => ({ prompt, tokens: prompt.group.completions[i % c.num_generations] })), logps = responseLogps(policy, responses)
         return responses.map((r, i): Rollout<typeof asked[number]> => ({ ...r, logpOld: logps[i], stopped: true }))
@@ -159,7 +160,7 @@ describe('train/grpo', () => {
   })
 
   it('changes nothing where every group is of one mind, and says so', async () => {
-    const o = options({ rewards: { same: r => r.map(() => 1) }, steps: 3 }), training = grpo(o), records = await all(training)
+    const o = options({ reward: r => r.map(() => 1), steps: 3 }), training = grpo(o), records = await all(training)
     expect(records.map(m => [m.frac_reward_zero_std, m.reward_std, m.grad_norm, m.loss])).to.deep.equal(records.map(() => [1, 0, 0, 0]))
     expect(Object.values(training.state.models.policy).map(w => [...w.dataSync()])).to.deep.equal(weights(o))
     const filtered = await all(grpo({ ...o, filterZeroSpread: true, maxRounds: 3 }))
@@ -169,8 +170,8 @@ describe('train/grpo', () => {
 
   it('leaves groups without spread out of the update, and samples on until enough have some', async () => {
     // only the first prompt's rewards differ
-    const rewards = { one: (r: readonly { prompt: PromptTokens }[]) => r.map(({ prompt }, i) => prompt.ids[1] === 4 ? i % 2 : 0) }
-    const base = { rewards, groups: 4, groupSize: 2, steps: 1, shuffle: false, reduce: GRPO.reduce }
+    const reward = (r: readonly { prompt: PromptTokens }[]) => r.map(({ prompt }, i) => prompt.ids[1] === 4 ? i % 2 : 0)
+    const base = { reward, groups: 4, groupSize: 2, steps: 1, shuffle: false, reduce: GRPO.reduce }
     const [diluted] = await all(grpo(options(base))), [filtered] = await all(grpo(options({ ...base, filterZeroSpread: true })))
     expect(diluted.frac_reward_zero_std).to.equal(0.75)
     expect(filtered.frac_reward_zero_std).to.equal(0.75)
@@ -180,22 +181,21 @@ describe('train/grpo', () => {
   })
 
   it('adds reward functions by weight, and what the caller measures', async () => {
-    const [m] = await all(grpo(options({ steps: 1, rewards: { fives, length: r => r.map(x => x.tokens.length) }, weights: { length: -0.5 }, measure: r => ({ longest: Math.max(...r.map(x => x.tokens.length)) }) })))
-    expect(m.reward).to.be.closeTo(m['rewards/fives/mean'] - 0.5 * m['rewards/length/mean'], 1e-9)
+    const [m] = await all(grpo(options({ steps: 1, reward: combineRewards({ fives: { reward: fives }, length: { reward: r => r.map(x => x.tokens.length), weight: -0.5 } }), measure: r => ({ longest: Math.max(...r.map(x => x.tokens.length)) }) })))
+    expect(m.reward).to.be.closeTo(m['rewards/fives/mean'] + m['rewards/length/mean'], 1e-9)
     expect(m.longest).to.equal(m['completions/max_length'])
-    expect(m['rewards/length/mean']).to.equal(m['completions/mean_length'])
+    expect(m['rewards/length/mean']).to.equal(-0.5 * m['completions/mean_length'])
   })
 
   it('says at once what it cannot do, and stops at the first number that is none', async () => {
     expect(() => grpo(options({ prompts: [] }))).to.throw('no prompts')
-    expect(() => grpo(options({ rewards: {} }))).to.throw('no reward function')
     expect(() => grpo(options({ groupSize: 1 }))).to.throw(RangeError, 'at least 2 responses')
     expect(() => grpo(options({ steps: 0 }))).to.throw(RangeError, 'steps')
     expect(() => grpo(options({ beta: 0.1 }))).to.throw('no reference')
     expect(() => grpo(options({ prompts: [prompts[0], { ids: [1, 2, 3, 4, 5, 6, 7, 1] }] }))).to.throw(RangeError, 'prompt 1: 8 tokens and 5 new ones do not fit the context of 12')
     expect(() => grpo(options({ prompts: [{ ids: [] }] }))).to.throw(RangeError, 'prompt 0')
-    expect(await failure(options({ rewards: { odd: r => r.map((_, i) => i === 2 ? NaN : 0) } }))).to.match(/reward 'odd' is not finite at step 1: NaN for response 2 of 12/)
-    expect(await failure(options({ rewards: { few: () => [1] } }))).to.match(/reward 'few': expected one number a response, 12, got 1/)
+    expect(await failure(options({ reward: r => r.map((_, i) => i === 2 ? NaN : 0) }))).to.match(/step 1: reward: the score of rollout 2 is NaN/)
+    expect(await failure(options({ reward: () => [1] }))).to.match(/step 1: reward: expected 12 scores, one a rollout, got 1/)
     const empty = (_: unknown, asked: readonly PromptTokens[]): Rollout[] => asked.map((prompt, i) => ({ prompt, tokens: i === 1 ? [] : [STOP], logpOld: new Float32Array(i === 1 ? 0 : 1), stopped: true }))
     expect(await failure(options({ sample: empty }))).to.match(/response 1 of step 1 has no token/)
     const broken = options()
