@@ -1,9 +1,11 @@
 import type * as tfjs from '@tensorflow/tfjs'
+import type { PolicyBatch } from '../loss/clipped'
 import { k3Penalty } from '../loss/klPenalty'
 import { like } from '../loss/tokens'
-import type { PolicyBatch } from '../loss/clipped'
 import { shapeOf } from '../model/config'
 import type { ModelConfig } from '../model/config'
+import { scoredInputs } from '../model/inputs'
+import type { ScoredInputs } from '../model/inputs'
 import { tokenLogpsAndEntropies } from '../model/logps'
 import { adamw } from '../model/optimiser'
 import type { Optimiser } from '../model/optimiser'
@@ -11,22 +13,23 @@ import type { LanguageModel, Params } from '../model/params'
 import { constantSchedule } from '../model/schedules'
 import type { Schedule } from '../model/schedules'
 import { k3 } from '../reward/kl'
-import { scoreRollouts } from '../reward/reward'
-import type { RewardFunction, Scored } from '../reward/reward'
+import { applyReward } from '../reward/reward'
+import type { Reward, Scored } from '../reward/reward'
 import { padResponses, responseLogps } from '../rollout/evaluate'
 import type { PromptTokens } from '../rollout/evaluate'
 import { rollout } from '../rollout/rollout'
 import type { Rollout } from '../rollout/rollout'
 import { tf } from '../tensor/backend'
-import { assertFinite } from '../tensor/finite'
-import { valueAndGrads } from '../tensor/gradients'
+import { hostRows, toTensors } from '../tensor/host'
+import type { HostTensor, OnDevice } from '../tensor/host'
 import { Random } from '../tensor/random'
 import { clipMetrics, groupMetrics } from './grpoBatch'
 import type { ScoredRollout } from './grpoBatch'
 import { GRPO } from './grpoVariants'
 import type { GrpoVariant } from './grpoVariants'
-import { applyGradients, startState, training } from './training'
+import { startState, training } from './training'
 import type { TrainState, Training } from './training'
+import { update } from './update'
 
 /** What GRPO is given; of the variant ({@link GRPO}, DAPO, DR_GRPO …) every part can be replaced: `grpo({ ...DR_GRPO, reduce: GRPO.reduce, … })`. */
 export interface GrpoOptions<P extends PromptTokens> extends Partial<GrpoVariant> {
@@ -34,7 +37,7 @@ export interface GrpoOptions<P extends PromptTokens> extends Partial<GrpoVariant
   readonly policy: LanguageModel
   readonly prompts: readonly P[]
   /** A verifier, a reward model, or several of them by combineRewards. */
-  readonly reward: RewardFunction<P>
+  readonly reward: Reward<P>
   /** Optimiser steps; a rollout serves `minibatches` · `iterations` of them. */
   readonly steps: number
   /** Prompts a rollout (default 8), and responses to each (default 8). */
@@ -116,7 +119,7 @@ type More = { readonly num_tokens: number, readonly taken: number, readonly roll
 export function grpo<P extends PromptTokens>(options: GrpoOptions<P>): Training<GrpoMetrics> {
   const { policy: { config, params }, prompts, steps, minibatches = 1, iterations = 1, optimiser = adamw({ lr: 5e-4, maxGradNorm: 1 }), schedule = constantSchedule({ lr: 5e-4 }) } = options
   check(options)
-  const settings = settingsOf(options), perRollout = minibatches * iterations
+  const settings = settingsOf(options), objective = objectiveOf(config, settings), perRollout = minibatches * iterations
   return training(startState('grpo', { policy: params }, { policy: optimiser.init(params) }, Random.seed(options.seed ?? 0), { num_tokens: 0, taken: 0, rollouts: 0, kept: null }), function* (own) {
     while (own.state.step < steps) {
       const { state } = own, t = state.step, at = t % perRollout, random = Random.resume(state.random)
@@ -124,14 +127,11 @@ export function grpo<P extends PromptTokens>(options: GrpoOptions<P>): Training<
       const { kept, num_tokens, rollouts } = state.more as More, { rows, metrics } = kept!
       const order = minibatches > 1 ? random.split(`order ${rollouts} ${Math.floor(at / minibatches)}`).shuffle(rows) : rows, size = Math.ceil(rows.length / minibatches)
       const some = order.slice((at % minibatches) * size, (at % minibatches + 1) * size), batch = (some.length ? some : order).map(row => ({ ...row, prompt: prompts[row.prompt] }))
-      const learning_rate = schedule(t), { grads, ...measured } = gradients(state.models.policy, config, batch, settings)
-      assertFinite('loss', t + 1, measured.loss)
-      const idle = settings.beta === 0 && batch.every(({ advantage }) => advantage === 0)
-      if (idle) tf.dispose(grads)
-      const grad_norm = idle ? 0 : applyGradients(state, 'policy', (p, s) => optimiser.update(grads, s, p, learning_rate), grads)
+      const learningRate = schedule(t), inputs = prepare(config, batch, settings), idle = settings.beta === 0 && batch.every(({ advantage }) => advantage === 0)
+      const { loss, gradNorm, aux } = idle ? look(objective, state.models.policy, inputs) : update(state, { role: 'policy', optimiser, learningRate, objective, inputs })
       state.step = t + 1
       if ((t + 1) % perRollout === 0) state.more = { ...state.more as More, kept: null }
-      yield { step: t + 1, ...measured, ...metrics, grad_norm, learning_rate, num_tokens } as unknown as GrpoMetrics
+      yield { step: t + 1, loss, ...describe(batch, aux, settings), ...metrics, grad_norm: gradNorm, learning_rate: learningRate, num_tokens } as unknown as GrpoMetrics
     }
   }, options)
 }
@@ -169,8 +169,8 @@ function collect<P extends PromptTokens>(state: TrainState, options: GrpoOptions
 }
 
 /** Rollouts with their rewards; an error says at which step. */
-function scored<P extends PromptTokens>(reward: RewardFunction<P>, rollouts: readonly Rollout<P>[], step: number): Scored<P>[] {
-  try { return scoreRollouts(reward, rollouts) } catch (error) {
+function scored<P extends PromptTokens>(reward: Reward<P>, rollouts: readonly Rollout<P>[], step: number): Scored<P>[] {
+  try { return applyReward(reward, rollouts) } catch (error) {
     throw new RangeError(`grpo, step ${step}: ${(error as Error).message}`, { cause: error })
   }
 }
@@ -189,24 +189,44 @@ function checked<P extends PromptTokens>(rollouts: readonly Rollout<P>[], expect
 
 type Row = Omit<KeptRow, 'prompt'> & { readonly prompt: PromptTokens }
 
-/** Gradients of the loss over a batch and what is reported of it. */
-function gradients(params: Params, config: ModelConfig, batch: readonly Row[], { variant, beta, biasCorrection, maskTruncated, longest, temperature }: Settings) {
-  const { tokens, mask, responseMask } = padResponses(batch), T = tokens[0].length - 1
-  const place = ({ prompt }: Row) => prompt.ids.length - 1
-  const grid = (f: (row: Row) => ArrayLike<number>) => batch.map(row => { const out = new Float32Array(T); out.set(Array.from(f(row)), place(row)); return out })
-  const logpOld = grid(r => r.logpOld), logpRef = batch[0].logpRef ? grid(r => r.logpRef!) : undefined, advantages = batch.map(r => r.advantage)
-  const counted = grid(r => r.tokens.map(() => Number(r.stopped || !maskTruncated)))
-  const { value, grads, aux } = valueAndGrads(weights => {
-    const { logps, entropies } = tokenLogpsAndEntropies(weights, config, tokens, { mask, responseMask, temperature }), known = { logpOld, advantages, mask: counted, logpRef }
-    return { loss: grpoLoss(logps, known, variant, { beta, biasCorrection, longest }), aux: { logps, entropies, ratio: variant.ratio(logps, known) } }
-  }, params)
-  const own = (t: tfjs.Tensor) => { const all = t.dataSync<'float32'>(); return batch.map((row, i) => t.shape[1] === 1 ? all.slice(i, i + 1) : all.slice(i * T + place(row), i * T + place(row) + row.tokens.length)) }
-  const loss = value.dataSync()[0], [logps, entropy, ratios] = [aux.logps, aux.entropies, aux.ratio].map(own), n = batch.reduce((sum, r) => sum + r.tokens.length, 0)
-  const perToken = (rows: readonly ArrayLike<number>[]) => rows.reduce((sum, row) => Array.from(row).reduce((a, b) => a + b, sum), 0) / n
-  tf.dispose([value, aux.logps, aux.entropies, aux.ratio])
+/** What a step is computed from; logpOld, logpRef and counted are [b, t − 1], column j for token j + 1. */
+interface Inputs { readonly batch: ScoredInputs; readonly advantages: Float32Array; readonly logpOld: HostTensor<[number, number]>; readonly logpRef?: HostTensor<[number, number]>; readonly counted: HostTensor<[number, number]> }
+type Objective = ReturnType<typeof objectiveOf>
+type Aux = Readonly<Record<'logps' | 'entropies' | 'ratio', Float32Array>>
+
+const objectiveOf = (config: ModelConfig, { variant, temperature, ...settings }: Settings) => (weights: Params, { batch, advantages, logpOld, logpRef, counted }: OnDevice<Inputs>) => {
+  const { logps, entropies } = tokenLogpsAndEntropies(weights, config, batch, { temperature }), known = { logpOld, advantages, mask: counted, logpRef }
+  return { loss: grpoLoss(logps, known, variant, settings), aux: { logps, entropies, ratio: variant.ratio(logps, known) } }
+}
+
+function prepare(config: ModelConfig, rows: readonly Row[], { maskTruncated }: Settings): Inputs {
+  const { tokens, mask, responseMask } = padResponses(rows), batch = scoredInputs(config, tokens, { mask, responseMask, fewShapes: true })
+  const grid = (f: (row: Row) => readonly number[]) => hostRows(rows.map(row => [...new Array<number>(row.prompt.ids.length - 1).fill(0), ...f(row)]), batch.scoredMask.shape[1])
   return {
-    grads, loss, entropy: perToken(entropy), kl: perToken(batch.map(({ logpRef }, i) => logpRef ? logps[i].map((logp, t) => k3(logp, logpRef[t])) : [])),
-    ...clipMetrics(batch.map(({ advantage }, i) => ({ ratios: ratios[i], advantage })), variant.bounds),
+    batch, advantages: Float32Array.from(rows, r => r.advantage), logpOld: grid(r => r.logpOld), logpRef: rows[0].logpRef ? grid(r => r.logpRef!) : undefined,
+    counted: grid(r => r.tokens.map(() => Number(r.stopped || !maskTruncated))),
+  }
+}
+
+/** What a step that would change nothing reports. */
+function look(objective: Objective, weights: Params, inputs: Inputs): { loss: number, gradNorm: number, aux: Aux } {
+  return tf.tidy(() => {
+    const { loss, aux: { logps, entropies, ratio } } = objective(weights, toTensors(inputs)), read = (t: tfjs.Tensor) => Float32Array.from(t.dataSync())
+    return { loss: loss.dataSync()[0], gradNorm: 0, aux: { logps: read(logps), entropies: read(entropies), ratio: read(ratio) } }
+  })
+}
+
+/** What is reported of a step's batch, before the update. */
+function describe(rows: readonly Row[], aux: Aux, { variant }: Settings) {
+  const own = (grid: Float32Array) => {
+    const columns = grid.length / rows.length
+    return rows.map(({ prompt, tokens }, i) => columns === 1 ? grid.slice(i, i + 1) : grid.slice(i * columns + prompt.ids.length - 1, i * columns + prompt.ids.length - 1 + tokens.length))
+  }
+  const logps = own(aux.logps), ratios = own(aux.ratio), n = rows.reduce((sum, r) => sum + r.tokens.length, 0)
+  const perToken = (values: readonly ArrayLike<number>[]) => values.reduce((sum, row) => Array.from(row).reduce((a, b) => a + b, sum), 0) / n
+  return {
+    entropy: perToken(own(aux.entropies)), kl: perToken(rows.map(({ logpRef }, i) => logpRef ? logps[i].map((logp, t) => k3(logp, logpRef[t])) : [])),
+    ...clipMetrics(rows.map(({ advantage }, i) => ({ ratios: ratios[i], advantage })), variant.bounds),
   }
 }
 

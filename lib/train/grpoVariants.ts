@@ -1,11 +1,11 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { groupAdvantages, leaveOneOutAdvantages } from '../advantage/group'
+import { cispoLoss } from '../loss/cispo'
 import { clippedPolicyLoss, gspoLoss, rlooLoss, sequenceRatio, tokenRatio } from '../loss/clipped'
 import type { ClipOptions, PolicyBatch } from '../loss/clipped'
 import { gmpoLoss } from '../loss/gmpo'
 import { like } from '../loss/tokens'
 import { tf } from '../tensor/backend'
-import { composite } from '../tensor/layers'
 import { meanPerSequence, meanPerToken, sumOverFixedLength } from '../tensor/masked'
 
 /** Log-probs [B, T] and what the rollout knew → [B, T], or [B, 1] where a whole response has one number. */
@@ -58,11 +58,8 @@ export function clippedLogs(options: { readonly clip?: number, readonly clipHigh
 
 /** A log-likelihood weighted by the advantage and a ratio that is capped instead of cut off (CISPO's). Default cap 5. */
 export function cappedTokens({ cap = 5 }: { readonly cap?: number } = {}): RatioLoss {
-  return {
-    // the ratio is a weight here, not a function of the model: no gradient passes through it
-    loss: (logp, batch) => tf.tidy(() => tf.neg(tf.mul<tfjs.Tensor2D>(tf.mul(tf.minimum(withoutGradient(tokenRatio(logp, batch)), cap), like(logp, batch.advantages, 'advantages')), logp))),
-    ratio: tokenRatio, bounds: [0, cap],
-  }
+  // the ratio is a weight here, not a function of the model: cispoLoss lets no gradient through it
+  return { loss: (logp, batch) => cispoLoss(logp, { ratio: tokenRatio(logp, batch), advantages: batch.advantages }, { cap }), ratio: tokenRatio, bounds: [0, cap] }
 }
 
 const perSequence: Reduction = (losses, mask) => meanPerSequence(losses, mask)
@@ -96,8 +93,4 @@ export const RLOO: GrpoVariant = { ...GRPO, ...clippedProducts(), advantages: le
 /** The product of a response's token ratios, [B, 1]. */
 function productRatio(logp: tfjs.Tensor2D, { logpOld, mask }: PolicyBatch): tfjs.Tensor2D {
   return tf.tidy(() => tf.exp(tf.sum<tfjs.Tensor2D>(tf.mul(tf.sub(logp, like(logp, logpOld, 'logpOld')), like(logp, mask, 'mask')), 1, true)))
-}
-
-function withoutGradient(x: tfjs.Tensor2D): tfjs.Tensor2D {
-  return composite([x], () => x.clone(), dy => [tf.zerosLike(dy)])
 }

@@ -1,6 +1,8 @@
 import { binaryCrossEntropy } from '../loss/binary'
 import type { ModelConfig } from '../model/config'
 import { tokenValues } from '../model/heads'
+import { batchInputs } from '../model/inputs'
+import type { BatchInputs } from '../model/inputs'
 import { adamw } from '../model/optimiser'
 import type { Optimiser } from '../model/optimiser'
 import type { LanguageModel, Params } from '../model/params'
@@ -8,13 +10,13 @@ import { constantSchedule } from '../model/schedules'
 import type { Schedule } from '../model/schedules'
 import { padSequences } from '../reward/rewardModel'
 import type { StepLabel } from '../reward/process'
-import { tf } from '../tensor/backend'
-import { assertFinite } from '../tensor/finite'
-import { valueAndGrads } from '../tensor/gradients'
+import { hostRows } from '../tensor/host'
+import type { HostTensor, OnDevice } from '../tensor/host'
 import { meanPerToken } from '../tensor/masked'
 import { Random } from '../tensor/random'
-import { applyGradients, startState, training } from './training'
+import { startState, training } from './training'
 import type { Training } from './training'
+import { update } from './update'
 
 /** A whole sequence (prompt and response) with labels at some of its tokens: one at the last (outcome), or one at the end of each step (process). `at` counts from the sequence's first token. */
 export interface LabelledSequence { readonly ids: ArrayLike<number>; readonly labels: readonly StepLabel[] }
@@ -60,33 +62,34 @@ export interface StepModelMetrics {
 export function stepModel(options: StepModelOptions): Training<StepModelMetrics> {
   const { model: { config, params }, examples, batchSize = 32, optimiser = adamw({ lr: 1e-3, maxGradNorm: 1 }), schedule = constantSchedule({ lr: 1e-3 }), shuffle = true } = options
   const perEpoch = Math.ceil(examples.length / batchSize), steps = options.steps ?? perEpoch
+  const objective = objectiveOf(config)
   check(options, batchSize)
   return training(startState('stepModel', { reward: params }, { reward: optimiser.init(params) }, Random.seed(options.seed ?? 0), { num_labels: 0 }), function* (own) {
     while (own.state.step < steps) {
       const { state } = own, t = state.step, epoch = Math.floor(t / perEpoch), first = (t % perEpoch) * batchSize
       const order = shuffle ? Random.resume(state.random).split(`epoch ${epoch}`).shuffle(examples) : examples, batch = order.slice(first, first + batchSize)
-      const { grads, loss, accuracy } = gradients(state.models.reward, config, batch)
-      assertFinite('loss', t + 1, loss)
-      const learning_rate = schedule(t), grad_norm = applyGradients(state, 'reward', (p, s) => optimiser.update(grads, s, p, learning_rate), grads)
+      const learning_rate = schedule(t), inputs = prepare(config, batch), { loss, gradNorm, aux } = update(state, { role: 'reward', optimiser, learningRate: learning_rate, objective, inputs })
+      const columns = inputs.labels.shape[1], right = batch.flatMap((e, i) => e.labels.map(l => Number(aux.logits[i * columns + l.at] > 0) === l.label))
       const num_labels = (state.more as { num_labels: number }).num_labels + batch.reduce((n, e) => n + e.labels.length, 0)
       state.more = { num_labels }
       state.step = t + 1
-      yield { step: t + 1, loss, accuracy, num_labels, grad_norm, learning_rate, epoch: (t + 1) / perEpoch }
+      yield { step: t + 1, loss, accuracy: right.filter(r => r).length / right.length, num_labels, grad_norm: gradNorm, learning_rate, epoch: (t + 1) / perEpoch }
     }
   }, options)
 }
 
-/** Gradients of the mean loss over the labels of a batch. */
-function gradients(params: Params, config: ModelConfig, batch: readonly LabelledSequence[]): { grads: Params, loss: number, accuracy: number } {
-  const { tokens, mask } = padSequences(batch.map(e => e.ids)), grid = (f: (l: StepLabel) => number) => batch.map(({ labels }) => { const row = new Float32Array(tokens[0].length); labels.forEach(l => { row[l.at] = f(l) }); return row })
-  const labels = grid(l => l.label), counted = grid(() => 1)
-  const { value, grads, aux } = valueAndGrads(weights => {
-    const logits = tokenValues(weights, config, tokens, { mask })
-    return { loss: meanPerToken(binaryCrossEntropy(logits, labels), tf.tensor2d(counted.map(row => Array.from(row)))), aux: { logits } }
-  }, params)
-  const loss = value.dataSync()[0], logits = aux.logits.dataSync<'float32'>(), all = batch.flatMap((e, i) => e.labels.map(l => Number(logits[i * tokens[0].length + l.at] > 0) === l.label))
-  tf.dispose([value, aux.logits])
-  return { grads, loss, accuracy: all.filter(right => right).length / all.length }
+/** Labels and where they stand, both [b, t]. */
+interface Inputs { readonly batch: BatchInputs; readonly labels: HostTensor<[number, number]>; readonly counted: HostTensor<[number, number]> }
+
+const objectiveOf = (config: ModelConfig) => (weights: Params, { batch, labels, counted }: OnDevice<Inputs>) => {
+  const logits = tokenValues(weights, config, batch)
+  return { loss: meanPerToken(binaryCrossEntropy(logits, labels), counted), aux: { logits } }
+}
+
+function prepare(config: ModelConfig, examples: readonly LabelledSequence[]): Inputs {
+  const { tokens, mask } = padSequences(examples.map(e => e.ids)), batch = batchInputs(config, tokens, { mask, fewShapes: true }), columns = batch.ids.shape[1]
+  const grid = (f: (l: StepLabel) => number) => hostRows(examples.map(({ labels }) => { const row = new Float32Array(columns); labels.forEach(l => { row[l.at] = f(l) }); return row }), columns)
+  return { batch, labels: grid(l => l.label), counted: grid(() => 1) }
 }
 
 function check({ model, examples, steps = 1 }: StepModelOptions, batchSize: number): void {
