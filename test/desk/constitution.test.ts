@@ -82,7 +82,7 @@ describe('the constitution', () => {
     const { pairs, log, judged, undecided } = aiFeedback(unjudged, { random, errorRate: 0.1 }, 'clerks')
     expect(pairs.length + undecided).to.equal(200)
     expect([judged.length, log.length]).to.deep.equal([pairs.length, pairs.length])
-    pairs.forEach((value, i) => expect(checkRow({ row: i + 1, value } as never, 'pairs').problems).to.deep.equal([]))
+    pairs.forEach((value, i) => expect(checkRow({ row: i + 1, share: 1, fields: value }, 'pairs').problems).to.deep.equal([]))
     expect(new Set(pairs.map(p => p.annotator))).to.deep.equal(new Set(['constitutional judge, error rate 0.1']))
     for (const { decidedBy } of log) expect(decidedBy.length).to.be.at.least(1)
   })
