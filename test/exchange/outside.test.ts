@@ -131,7 +131,7 @@ describe('exchange: models and data sets from outside the desk', function () {
       expect(k.at(-1)!.loss, 'KTO learns').to.be.below(k[0].loss)
       const right = (responses: readonly { prompt: DatasetPrompt, tokens: readonly number[] }[]) =>
         responses.map(({ prompt, tokens }) => Number(tokenizer.decode(tokens).startsWith(prompt.row.even ? ' Yes' : ' No')))
-      const g = await trained(grpo({ policy: model, prompts, rewards: { right }, steps: 10, groups: 8, groupSize: 8, maxNewTokens: 6, stopTokens: [end], schedule, shuffle: false }), model, `${name}-grpo`)
+      const g = await trained(grpo({ policy: model, prompts, reward: right, steps: 10, groups: 8, groupSize: 8, maxNewTokens: 6, stopTokens: [end], schedule, shuffle: false }), model, `${name}-grpo`)
       expect(g.slice(-3).reduce((sum, m) => sum + m.reward / 3, 0), 'GRPO learns').to.be.greaterThan(g[0].reward + 0.1)
 
       const text = 'Is 4 even? Yes.<|end|>', names = [`${name}-sft`, `${name}-dpo`, `${name}-kto`, `${name}-grpo`]
