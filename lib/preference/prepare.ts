@@ -25,11 +25,11 @@ export function extractPrompt<T extends Conversation>({ chosen, rejected }: { re
   return { prompt: part(w.slice(0, at)), chosen: part(w.slice(at)), rejected: part(l.slice(at)) }
 }
 
-/** A single answer with a thumb: what KTO learns from. `label` is true for a good answer. */
-export interface Thumb<T> { readonly prompt: T; readonly completion: T; readonly label: boolean }
+/** A single answer as TRL has it for KTO; `label` is true for a good one. */
+export interface UnpairedAnswer<T> { readonly prompt: T; readonly completion: T; readonly label: boolean }
 
 /** Pairs as single answers: all chosen ones as good, then all rejected ones as bad. As TRL's unpair_preference_dataset. */
-export function unpair<T>(pairs: readonly { readonly prompt: T, readonly chosen: T, readonly rejected: T }[]): Thumb<T>[] {
+export function unpair<T>(pairs: readonly { readonly prompt: T, readonly chosen: T, readonly rejected: T }[]): UnpairedAnswer<T>[] {
   return [
     ...pairs.map(({ prompt, chosen }) => ({ prompt, completion: chosen, label: true })),
     ...pairs.map(({ prompt, rejected }) => ({ prompt, completion: rejected, label: false })),
