@@ -24,7 +24,8 @@ export interface BatchOptions {
   readonly random?: Random
   /**
    * Fills up the columns on the right, and the list of scored tokens, to one of a few sizes: a compiled step is compiled once a shape.
-   * Nothing that has a meaning changes, but what comes back per position is as wide as `ids` is.
+   * Nothing that has a meaning changes, but what comes back per position is as wide as `ids` is. Has no effect where dropout is on, whose
+   * random factors would be others.
    */
   readonly fewShapes?: boolean
 }
@@ -75,13 +76,13 @@ const roundUp = (n: number) => { const step = n <= 64 ? 16 : n <= 256 ? 32 : 128
 interface Read { readonly ids: HostMatrix, readonly mask?: HostMatrix, readonly batch: BatchInputs }
 
 /** Checks everything that the kernels would not: shapes, ids, positions, length. */
-function read(config: ModelConfig, tokens: Matrix, { mask: given, positions: at, random, fewShapes = false }: BatchOptions): Read {
+function read(config: ModelConfig, tokens: Matrix, { mask: given, positions: at, random, fewShapes }: BatchOptions): Read {
   const own = onHost(tokens, 'tokens'), { vocabulary, context } = shapeOf(config)
   if (own.columns > context) throw new RangeError(`tokens: ${own.columns} columns, but the model's context is ${context}`)
   checkIndices(own.data, vocabulary, 'token')
   const ownMask = given && sameShape(onHost(given, 'mask'), own, 'mask'), ownPositions = at && sameShape(onHost(at, 'positions'), own, 'positions')
   if (ownPositions && config.model_type === 'gpt2') checkIndices(ownPositions.data, context, 'position')
-  const columns = fewShapes ? Math.min(context, roundUp(own.columns)) : own.columns, ids = widen(own, columns)
+  const columns = fewShapes && !drops(config, random) ? Math.min(context, roundUp(own.columns)) : own.columns, ids = widen(own, columns)
   const mask = columns > own.columns ? widen(ownMask ?? { ...own, data: new Int32Array(own.data.length).fill(1) }, columns) : ownMask
   const positions = ownPositions ? widen(ownPositions, columns).data : positionsFrom(mask, own.rows, columns)
   const batch: BatchInputs = {
@@ -98,8 +99,11 @@ function widen({ data, rows, columns }: HostMatrix, to: number): HostMatrix {
   return { data: out, rows, columns: to }
 }
 
+/** Whether dropout is on. */
+const drops = (config: ModelConfig, random?: Random) => random !== undefined && config.model_type === 'gpt2' && config.embd_pdrop + config.attn_pdrop + config.resid_pdrop > 0
+
 function dropoutOf(config: ModelConfig, rows: number, columns: number, random?: Random): { dropout?: Dropout } {
-  if (config.model_type !== 'gpt2' || !random || config.embd_pdrop + config.attn_pdrop + config.resid_pdrop === 0) return {}
+  if (config.model_type !== 'gpt2' || !random || !drops(config, random)) return {}
   const { n_layer, n_head, n_embd, embd_pdrop, attn_pdrop, resid_pdrop } = config, flat = [rows * columns, n_embd] as const
   const dropout: Record<string, HostTensor | undefined> = { embedding: dropoutFactors(flat, embd_pdrop, random) }
   for (let layer = 0; layer < n_layer; layer++) {

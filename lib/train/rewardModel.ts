@@ -12,6 +12,7 @@ import type { Schedule } from '../model/schedules'
 import { padSequences } from '../reward/rewardModel'
 import { tf } from '../tensor/backend'
 import type { OnDevice } from '../tensor/host'
+import { jitWorks } from '../tensor/jit'
 import { Random } from '../tensor/random'
 import { startState, training } from './training'
 import type { Training } from './training'
@@ -91,7 +92,7 @@ const objectiveOf = (config: ModelConfig, centring: number) => (weights: Params,
 
 function prepare(config: ModelConfig, pairs: readonly RewardPair[], random: Random): Batch {
   const { tokens, mask } = padSequences([...pairs.map(p => p.chosen), ...pairs.map(p => p.rejected)])
-  return { batch: sequenceInputs(config, tokens, { mask, random }), margin: pairs.some(p => p.margin) ? Float32Array.from(pairs, p => p.margin ?? 0) : undefined }
+  return { batch: sequenceInputs(config, tokens, { mask, random, fewShapes: jitWorks() }), margin: pairs.some(p => p.margin) ? Float32Array.from(pairs, p => p.margin ?? 0) : undefined }
 }
 
 /** What TRL reports of rewards, chosen ones first. */

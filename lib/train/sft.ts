@@ -13,6 +13,7 @@ import type { Schedule } from '../model/schedules'
 import { tf } from '../tensor/backend'
 import type { OnDevice } from '../tensor/host'
 import { entropies } from '../tensor/logprobs'
+import { jitWorks } from '../tensor/jit'
 import { Random } from '../tensor/random'
 import { startState, training } from './training'
 import type { Training } from './training'
@@ -105,7 +106,7 @@ const objectiveOf = (config: ModelConfig, tokenLoss: TokenLoss) => (weights: Par
 
 function prepare(config: ModelConfig, piece: readonly Example[], tokens: number, random: Random): Piece {
   const { tokens: ids, mask, responseMask } = padExamples(piece)
-  return { batch: scoredInputs(config, ids, { mask, responseMask, random }), tokens }
+  return { batch: scoredInputs(config, ids, { mask, responseMask, random, fewShapes: jitWorks() }), tokens }
 }
 
 function check({ examples, steps = 1 }: SftOptions, batchSize: number, accumulate: number): void {

@@ -31,6 +31,7 @@ import { assertFinite } from '../tensor/finite'
 import { valueAndGrads } from '../tensor/gradients'
 import type { Tensors } from '../tensor/gradients'
 import { toTensors } from '../tensor/host'
+import { jit, JitTraceError } from '../tensor/jit'
 import type { Host, OnDevice } from '../tensor/host'
 import type { TrainState } from './training'
 
@@ -78,13 +79,13 @@ export function updateInPieces<H extends Inputs<H>, A extends Tensors>(state: Tr
   const aux: Read<A>[] = []
   try {
     if (pieces.length === 1) {
-      done = tf.tidy(() => named(wholeStep(objective, optimiser)({ params, slots: before.slots, rates: toTensors(rates), inputs: toTensors(pieces[0]) })))
+      done = tf.tidy(() => compiledFor(objective, optimiser).whole({ params, slots: before.slots, rates: toTensors(rates), inputs: toTensors(pieces[0]) }))
       loss = readOne(done, state.step + 1, aux)
     } else {
       let sum: Tensors | undefined
       try {
         for (const piece of pieces) {
-          const part = tf.tidy(() => named(gradientStep(objective)({ params, inputs: toTensors(piece) })))
+          const part = tf.tidy(() => compiledFor(objective, optimiser).gradient({ params, inputs: toTensors(piece) }))
           try {
             loss += readOne(part, state.step + 1, aux)
             const more = under(part, 'grads'), old = sum
@@ -93,7 +94,7 @@ export function updateInPieces<H extends Inputs<H>, A extends Tensors>(state: Tr
           } finally { tf.dispose(part) }
         }
         const grads = sum!
-        done = tf.tidy(() => named(optimiser.apply(grads, before.slots, params, toTensors(rates))))
+        done = tf.tidy(() => compiledFor(objective, optimiser).apply({ grads, slots: before.slots, params, rates: toTensors(rates) }))
       } finally { if (sum) tf.dispose(sum) }
     }
     const gradNorm = done.gradNorm.dataSync()[0]
@@ -118,12 +119,51 @@ const wholeStep = <H, A extends Tensors>(objective: StepObjective<H, A>, optimis
   const { value, grads, aux } = valueAndGrads(weights => objective(weights, inputs), params)
   const next = optimiser.apply(grads, slots, params, rates)
   tf.dispose(grads)
-  return { loss: value, aux, ...next }
+  return named({ loss: value, aux, ...next })
 }
 
 const gradientStep = <H, A extends Tensors>(objective: StepObjective<H, A>) => ({ params, inputs }: Pick<StepInputs<H>, 'params' | 'inputs'>) => {
   const { value, grads, aux } = valueAndGrads(weights => objective(weights, inputs), params)
-  return { loss: value, grads, aux }
+  return named({ loss: value, grads, aux })
+}
+
+const applyStep = (optimiser: Optimiser) => ({ grads, slots, params, rates }: Omit<StepInputs<unknown>, 'inputs'> & { readonly grads: Params }) =>
+  named(optimiser.apply(grads, slots, params, rates))
+
+interface Compiled<H> {
+  readonly whole: (inputs: StepInputs<H>) => tfjs.NamedTensorMap
+  readonly gradient: (inputs: Pick<StepInputs<H>, 'params' | 'inputs'>) => tfjs.NamedTensorMap
+  readonly apply: ReturnType<typeof applyStep>
+}
+
+const compiled = new WeakMap<object, WeakMap<Optimiser, Compiled<never>>>()
+
+/** The step's functions, each compiled once for an objective and an optimiser, as long as both live. */
+function compiledFor<H, A extends Tensors>(objective: StepObjective<H, A>, optimiser: Optimiser): Compiled<H> {
+  const own = compiled.get(objective) ?? new WeakMap<Optimiser, Compiled<never>>()
+  compiled.set(objective, own)
+  const steps = own.get(optimiser) as Compiled<H> | undefined ?? {
+    whole: orEagerly(wholeStep(objective, optimiser), 'the update step'), gradient: orEagerly(gradientStep(objective), 'the gradient of a piece'), apply: orEagerly(applyStep(optimiser), "the optimiser's step"),
+  }
+  own.set(optimiser, steps)
+  return steps
+}
+
+/** The function compiled; where something in it cannot be, it says so once and runs as it is. */
+function orEagerly<I extends object>(step: (inputs: I) => tfjs.NamedTensorMap, name: string): (inputs: I) => tfjs.NamedTensorMap {
+  const fast = jit(step as (inputs: never) => tfjs.NamedTensorMap, { name }) as unknown as typeof step
+  let eager = false
+  return inputs => {
+    if (eager) return step(inputs)
+    try {
+      return fast(inputs)
+    } catch (error) {
+      if (!(error instanceof JitTraceError)) throw error
+      eager = true
+      console.warn(`${error.message}. Until then ${name} runs operation by operation`)
+      return step(inputs)
+    }
+  }
 }
 
 /** A record of tensors and of records of tensors as one, 'record name' by 'record name'. */

@@ -1,0 +1,24 @@
+import { tf } from './backend'
+import { createJit } from './jit/index'
+
+export { JitTraceError } from './jit/index'
+export type { Explained, Jitted, JitMode, JitOptions } from './jit/index'
+
+const off = () => process.env.JIT === '0'
+
+/**
+ * A function of tensors as one call into TensorFlow: see jit/README.md. It runs as it is, with the same numbers, where the addon cannot
+ * take functions (wasm, the npm package's own addon) and with JIT=0 in the environment. JIT=xla compiles with XLA: seconds a shape, then
+ * faster; graphs are the default, since a lab is too short for it.
+ */
+export const jit = createJit(tf, { enabled: () => !off(), mode: () => process.env.JIT === 'xla' ? 'xla' : 'graph' })
+
+/** Whether steps are compiled here, in one line. */
+export function jitStatus(): string {
+  if (off()) return 'steps run operation by operation (JIT=0)'
+  const { binding } = (tf.getBackend() === 'tensorflow' ? tf.backend() : {}) as { binding?: { jitAddFunction?: unknown } }
+  return binding?.jitAddFunction ? `steps run as one ${process.env.JIT === 'xla' ? 'program compiled by XLA' : 'graph'} each (JIT=0 turns it off)` : `steps run operation by operation: only our TensorFlow addon runs a whole step at once, and this is ${binding ? "the npm package's own" : tf.getBackend()}`
+}
+
+/** Whether steps are compiled here. */
+export const jitWorks = (): boolean => jitStatus().includes('as one')
