@@ -9,9 +9,15 @@ const off = () => process.env.JIT === '0'
 /**
  * A function of tensors as one call into TensorFlow: see jit/README.md. It runs as it is, with the same numbers, where the addon cannot
  * take functions (wasm, the npm package's own addon) and with JIT=0 in the environment. JIT=xla compiles with XLA: seconds a shape, then
- * faster; graphs are the default, since a lab is too short for it.
+ * faster; graphs are the default, since a lab is too short for it. What it notes (long compilation, many shapes) goes to a terminal only, or
+ * with JIT_LOG=1 anywhere.
  */
-export const jit = createJit(tf, { enabled: () => !off(), mode: () => process.env.JIT === 'xla' ? 'xla' : 'graph' })
+export const jit = createJit(tf, {
+  enabled: () => !off(),
+  mode: () => process.env.JIT === 'xla' ? 'xla' : 'graph',
+  // Times would make a notebook's outputs differ from run to run
+  note: line => { if (process.stderr.isTTY || process.env.JIT_LOG) console.warn(line) },
+})
 
 /** Whether steps are compiled here, in one line. */
 export function jitStatus(): string {
