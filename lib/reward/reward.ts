@@ -1,5 +1,8 @@
+import type { LanguageModel } from '../model/params'
+import { wholeSequence } from '../rollout/evaluate'
 import type { PromptTokens } from '../rollout/evaluate'
 import type { Rollout } from '../rollout/rollout'
+import { scoreSequences } from './rewardModel'
 
 /** Scores of rollouts, one each, and what they are made of: parts by name, one number a rollout each. */
 export interface Rewards { readonly scores: ArrayLike<number>; readonly parts?: Readonly<Record<string, ArrayLike<number>>> }
@@ -56,4 +59,18 @@ export function combineRewards<P extends PromptTokens>(rewards: Readonly<Record<
     const parts = Object.fromEntries(named.map(([name, { reward, weight = 1 }]) => [name, Array.from(rewardsOf(reward(rollouts)).scores, v => weight * v)]))
     return { scores: rollouts.map((_, i) => named.reduce((sum, [name]) => sum + parts[name][i], 0)), parts }
   }
+}
+
+/** A reward model as a reward: its score of prompt and response together. The model is read at every call, so that one that is retrained meanwhile counts as it then is. */
+export const modelReward = <P extends PromptTokens>(model: LanguageModel | (() => LanguageModel)): Reward<P> => rollouts => {
+  const { params, config } = typeof model === 'function' ? model() : model
+  return scoreSequences(params, config, rollouts.map(wholeSequence))
+}
+
+/** A reward in standard deviations from its mean over some rollouts (usually of the policy at the start), so that one β and one learning rate suit any scorer. */
+export function standardiseReward<P extends PromptTokens>(reward: Reward<P>, rollouts: readonly Rollout<P>[]): Reward<P> {
+  const scores = applyReward(reward, rollouts).map(r => r.reward), mean = scores.reduce((a, b) => a + b, 0) / scores.length
+  const std = Math.sqrt(scores.reduce((sum, s) => sum + (s - mean) ** 2, 0) / scores.length)
+  if (!(std > 0)) throw new RangeError(`standardiseReward: all ${scores.length} scores are ${mean}; there is no scale in them`)
+  return scaleReward(reward, { mean, std })
 }
