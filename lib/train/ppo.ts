@@ -49,7 +49,7 @@ export interface PpoOptions<P extends PromptTokens = PromptTokens, E extends str
   readonly clipValue?: number
   /** Weight of the value loss (default 0.1); matters where the trunk is shared, or gradients are clipped. */
   readonly valueCoefficient?: number
-  /** An iteration's updates end before the first minibatch whose approximate KL to the sampling policy exceeds this. */
+  /** An iteration's updates end with the first minibatch at which the approximate KL to the sampling policy exceeds this. */
   readonly targetKl?: number
   /** Default: AdamW, weight decay 0, gradients clipped to norm 1, at constant rates of 3e-4 (policy) and 1e-3 (value). A schedule counts iterations. */
   readonly optimiser?: Optimiser
@@ -76,6 +76,7 @@ export function ppo<P extends PromptTokens, E extends string = never>(options: P
   const iterations = options.iterations ?? Math.ceil(prompts.length / batchSize), { config } = policy
   const models: Record<string, Params> = { policy: policy.params, ...value && { value: value.params } }
   const optimisers = { policy: optimiser.init(policy.params), ...value && { value: valueOptimiser.init(value.params) } }
+  const updated = ppoUpdate({ config, valueConfig: value?.config, temperature, clip, clipValue, valueCoefficient, targetKl, optimiser, valueOptimiser })
   return training(startState('ppo', models, optimisers, Random.seed(options.seed ?? 0), { beta: options.beta ?? 0.05 }), function* (own) {
     while (own.state.step < iterations) {
       const { state } = own, t = state.step, random = Random.resume(state.random).split(`iteration ${t}`), { beta } = state.more as { beta: number }, lr = schedule(t)
@@ -86,10 +87,10 @@ export function ppo<P extends PromptTokens, E extends string = never>(options: P
       const scored = applyReward(options.reward, rollouts), estimates = shapedAdvantages(scored, { ...options, beta })
       const metrics = { ...ppoRolloutMetrics(scored, estimates, beta), ...options.measure?.(scored) as Record<E, number> }
       const order = minibatchOrder(scored.length, epochs, minibatches, random.split('minibatches'))
-      const { statistics, updates, gradNorm } = ppoUpdate(state, scored, estimates, order, { config, valueConfig: value?.config ?? config, temperature, clip, clipValue, valueCoefficient, targetKl, optimiser, valueOptimiser, lr, valueLr: valueSchedule(t) })
+      const { statistics, gradNorm } = updated(state, scored, estimates, order, { lr, valueLr: valueSchedule(t) })
       state.more = { beta: options.adaptive ? adaptKl({ beta }, metrics['objective/kl'], scored.length, options.adaptive).beta : beta }
       state.step = t + 1
-      yield { step: t + 1, episode: (t + 1) * batchSize, ...metrics, ...ppoUpdateMetrics(statistics), 'val/updates': updates, grad_norm: gradNorm, lr }
+      yield { step: t + 1, episode: (t + 1) * batchSize, ...metrics, ...ppoUpdateMetrics(statistics), 'val/updates': statistics.length, grad_norm: gradNorm, lr }
     }
   }, options)
 }

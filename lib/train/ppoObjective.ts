@@ -6,85 +6,86 @@ import type { ModelConfig } from '../model/config'
 import { shapeOf } from '../model/config'
 import { lmHead, trunk } from '../model/forward'
 import { headScores } from '../model/heads'
+import { batchInputs, scoredInputs } from '../model/inputs'
+import type { BatchInputs, ScoredInputs } from '../model/inputs'
 import type { Params } from '../model/params'
 import type { Response } from '../rollout/evaluate'
 import { padResponses } from '../rollout/evaluate'
 import { tf } from '../tensor/backend'
+import { hostTensor } from '../tensor/host'
+import type { HostTensor, OnDevice } from '../tensor/host'
 import { embed } from '../tensor/layers'
 import { entropies, gatherLogps } from '../tensor/logprobs'
 import { meanPerToken } from '../tensor/masked'
 
-/** Places among the b·t positions of a padded batch, with what was known there: n numbers each, one row after the other. */
-export interface PpoBatch {
-  readonly tokens: readonly Int32Array[]
-  readonly mask: readonly Int32Array[]
-  /** Positions whose hidden state gives a response token, and that token. */
-  readonly sources: Int32Array
-  readonly targets: Int32Array
-  readonly logpOld: Float32Array
-  readonly advantages: Float32Array
-  /** Positions whose value is trained. */
-  readonly valueSources: Int32Array
-  readonly valuesOld: Float32Array
-  readonly returns: Float32Array
-}
+type Grid = HostTensor<[number, number]>
+/** What the policy's loss needs of a minibatch: its tokens, and numbers for the n response tokens, one response after the other, [1, n]. */
+export type PolicyInputs = { readonly batch: ScoredInputs, readonly logpOld: Grid, readonly advantages: Grid, readonly counted: Grid }
+/** What the value loss needs: the tokens, and numbers at their positions, [b, t]; `aimed` is 1 where there is a return. */
+export type ValueInputs = { readonly valueBatch: BatchInputs, readonly valuesOld: Grid, readonly returns: Grid, readonly aimed: Grid }
 
-/** Everything that an update needs of some rollouts and their estimates, padded to one length. */
-export function ppoBatch(rollouts: readonly (Response & { readonly logpOld: Float32Array })[], estimates: readonly AdvantageEstimate[]): PpoBatch {
-  const { tokens, mask } = padResponses(rollouts), columns = tokens[0].length
-  const places = (length: (i: number) => number) => Int32Array.from(rollouts.flatMap(({ prompt }, i) => Array.from({ length: length(i) }, (_, t) => i * columns + prompt.ids.length - 1 + t)))
-  const joined = (rows: readonly Float32Array[]) => Float32Array.from(rows.flatMap(row => Array.from(row)))
-  return {
-    tokens, mask,
-    sources: places(i => rollouts[i].tokens.length), targets: Int32Array.from(rollouts.flatMap(r => r.tokens)),
-    logpOld: joined(rollouts.map(r => r.logpOld)), advantages: joined(estimates.map(e => e.advantages)),
-    valueSources: places(i => estimates[i].returns.length), valuesOld: joined(estimates.map(e => e.valuesOld)), returns: joined(estimates.map(e => e.returns)),
+/** Some rollouts with their estimates. */
+export interface Minibatch { readonly rollouts: readonly (Response & { readonly logpOld: Float32Array })[]; readonly estimates: readonly AdvantageEstimate[] }
+
+/** A minibatch as the policy's loss takes it. */
+export function policyInputs(config: ModelConfig, { rollouts, estimates }: Minibatch): PolicyInputs {
+  const { tokens, mask, responseMask } = padResponses(rollouts), batch = scoredInputs(config, tokens, { mask, responseMask }), n = batch.sources.shape[0]
+  const list = (rows: readonly Float32Array[]) => {
+    const data = new Float32Array(n)
+    rows.reduce((at, row) => { data.set(row, at); return at + row.length }, 0)
+    return hostTensor(data, [1, n])
   }
+  return { batch, logpOld: list(rollouts.map(r => r.logpOld)), advantages: list(estimates.map(e => e.advantages)), counted: list(rollouts.map(r => new Float32Array(r.tokens.length).fill(1))) }
 }
 
-/** What the objectives need besides weights and batch; the same at every step. */
-export interface PpoConfig {
-  readonly config: ModelConfig
-  readonly valueConfig: ModelConfig
+/** A minibatch as the value loss takes it. */
+export function valueInputs(config: ModelConfig, { rollouts, estimates }: Minibatch): ValueInputs {
+  const { tokens, mask } = padResponses(rollouts), valueBatch = batchInputs(config, tokens, { mask }), [rows, columns] = valueBatch.ids.shape
+  const grid = (of: (e: AdvantageEstimate) => Float32Array) => {
+    const data = new Float32Array(rows * columns)
+    rollouts.forEach(({ prompt }, i) => data.set(of(estimates[i]), i * columns + prompt.ids.length - 1))
+    return hostTensor(data, [rows, columns])
+  }
+  return { valueBatch, valuesOld: grid(e => e.valuesOld), returns: grid(e => e.returns), aimed: grid(e => new Float32Array(e.returns.length).fill(1)) }
+}
+
+/** What the objectives need besides weights and inputs; the same at every step. */
+export interface PpoSettings {
   readonly temperature: number
   readonly clip: number
   readonly clipValue: number
   readonly valueCoefficient: number
 }
 
-/** A loss with what is reported of it, in tensors without gradient. */
-export interface Objective<A> { readonly loss: tfjs.Scalar; readonly aux: A }
-/** New log-probs and entropies at response tokens, [n]. */
-export type PolicyAux = Readonly<Record<'policyLoss' | 'logp' | 'entropy', tfjs.Tensor>>
-/** New values, [m]. */
-export type ValueAux = Readonly<Record<'valueLoss' | 'values', tfjs.Tensor>>
+/** Reported beside the policy's loss: new log-probs and entropies at response tokens, [n]. */
+export type PolicyAux = { readonly policyLoss: tfjs.Tensor, readonly logp: tfjs.Tensor, readonly entropy: tfjs.Tensor }
+/** Reported beside the value loss: new values, [b, t]. */
+export type ValueAux = { readonly valueLoss: tfjs.Tensor, readonly values: tfjs.Tensor }
 
-const hiddenOf = (weights: Params, config: ModelConfig, { tokens, mask }: PpoBatch) =>
-  tf.reshape<tfjs.Rank.R2>(trunk(weights, config, tokens, { mask }), [-1, shapeOf(config).width])
-const row = (x: tfjs.Tensor1D) => tf.reshape<tfjs.Rank.R2>(x, [1, -1])
-const mean = (x: tfjs.Tensor2D) => meanPerToken(x, tf.onesLike(x))
+const flat = (hidden: tfjs.Tensor3D, config: ModelConfig) => tf.reshape<tfjs.Rank.R2>(hidden, [-1, shapeOf(config).width])
 
-function policyTerm(weights: Params, hidden: tfjs.Tensor2D, { sources, targets, logpOld, advantages }: PpoBatch, { config, temperature, clip }: PpoConfig): Objective<PolicyAux> {
-  const logits = lmHead(weights, config, embed(hidden, sources)), logp = gatherLogps(logits, targets, temperature)
-  const loss = mean(clippedPolicyLoss(row(logp), { logpOld: [logpOld], advantages: [advantages], mask: [] }, { clip }))
+function policyTerm(weights: Params, config: ModelConfig, hidden: tfjs.Tensor2D, { batch, logpOld, advantages, counted }: OnDevice<PolicyInputs>, { temperature, clip }: PpoSettings): { loss: tfjs.Scalar, aux: PolicyAux } {
+  const logits = lmHead(weights, config, embed(hidden, batch.sources)), logp = gatherLogps(logits, batch.targets, temperature)
+  const loss = meanPerToken(clippedPolicyLoss(tf.reshape(logp, [1, -1]), { logpOld, advantages, mask: counted }, { clip }), counted)
   return { loss, aux: { policyLoss: loss, logp, entropy: entropies(temperature === 1 ? logits : tf.div(logits, temperature)) } }
 }
 
-function valueTerm(weights: Params, hidden: tfjs.Tensor2D, { valueSources, valuesOld, returns }: PpoBatch, { clipValue, valueCoefficient }: PpoConfig): Objective<ValueAux> {
-  const values = headScores(weights, embed(hidden, valueSources)), valueLoss = mean(clippedValueLoss(row(values), { valuesOld: [valuesOld], returns: [returns] }, { clip: clipValue }))
+function valueTerm(weights: Params, hidden: tfjs.Tensor2D, { valueBatch, valuesOld, returns, aimed }: OnDevice<ValueInputs>, { clipValue, valueCoefficient }: PpoSettings): { loss: tfjs.Scalar, aux: ValueAux } {
+  const values = tf.reshape<tfjs.Rank.R2>(headScores(weights, hidden), valueBatch.ids.shape), valueLoss = meanPerToken(clippedValueLoss(values, { valuesOld, returns }, { clip: clipValue }), aimed)
   return { loss: tf.mul(valueLoss, valueCoefficient), aux: { valueLoss, values } }
 }
 
-/** PPO's loss of the policy: the mean of {@link clippedPolicyLoss} over the response tokens of a batch.  Schulman 2017, arXiv:1707.06347 eq. 7 */
-export const policyObjective = (weights: Params, batch: PpoBatch, settings: PpoConfig): Objective<PolicyAux> =>
-  policyTerm(weights, hiddenOf(weights, settings.config, batch), batch, settings)
+/** PPO's loss of the policy: the mean of {@link clippedPolicyLoss} over the response tokens of a minibatch.  Schulman 2017, arXiv:1707.06347 eq. 7 */
+export const policyObjective = (config: ModelConfig, settings: PpoSettings) => (weights: Params, inputs: OnDevice<PolicyInputs>) =>
+  policyTerm(weights, config, flat(trunk(weights, config, inputs.batch), config), inputs, settings)
 
 /** c_v times the mean of {@link clippedValueLoss} over the positions with a return; for a value model with a trunk of its own. */
-export const valueObjective = (weights: Params, batch: PpoBatch, settings: PpoConfig): Objective<ValueAux> =>
-  valueTerm(weights, hiddenOf(weights, settings.valueConfig, batch), batch, settings)
+export const valueObjective = (config: ModelConfig, settings: PpoSettings) => (weights: Params, inputs: OnDevice<ValueInputs>) =>
+  valueTerm(weights, flat(trunk(weights, config, inputs.valueBatch), config), inputs, settings)
 
 /** Both losses added, for a policy whose trunk carries the value head too: one pass through the trunk.  Schulman 2017, arXiv:1707.06347 eq. 9 */
-export function sharedObjective(weights: Params, batch: PpoBatch, settings: PpoConfig): Objective<PolicyAux & ValueAux> {
-  const hidden = hiddenOf(weights, settings.config, batch), policy = policyTerm(weights, hidden, batch, settings), value = valueTerm(weights, hidden, batch, settings)
-  return { loss: tf.add(policy.loss, value.loss), aux: { ...policy.aux, ...value.aux } }
+export const sharedObjective = (config: ModelConfig, settings: PpoSettings) => (weights: Params, inputs: OnDevice<PolicyInputs & ValueInputs>) => {
+  const hidden = flat(trunk(weights, config, inputs.batch), config)
+  const policy = policyTerm(weights, config, hidden, inputs, settings), value = valueTerm(weights, hidden, inputs, settings)
+  return { loss: tf.add<tfjs.Scalar>(policy.loss, value.loss), aux: { ...policy.aux, ...value.aux } }
 }

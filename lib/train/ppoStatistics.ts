@@ -1,5 +1,5 @@
 import type { AdvantageEstimate } from '../advantage/shaped'
-import type { PpoBatch } from './ppoObjective'
+import type { Minibatch } from './ppoObjective'
 import type { Scored } from '../reward/reward'
 
 type Numbers = ArrayLike<number>
@@ -19,15 +19,22 @@ export interface MinibatchStatistics {
   readonly ratio: number
 }
 
-/** Read off the new log-probs and values [n], [m] of a minibatch. */
-export function minibatchStatistics({ logpOld, advantages, valuesOld, returns }: PpoBatch, { clip, clipValue }: { readonly clip: number, readonly clipValue: number }, read: { readonly policyLoss: number, readonly valueLoss: number, readonly logp: Numbers, readonly entropy: Numbers, readonly values: Numbers }): MinibatchStatistics {
-  const { logp, values } = read, moved = logpOld.map((old, i) => logp[i] - old), ratios = moved.map(Math.exp)
-  const within = (x: number, around: number, by: number) => Math.min(around + by, Math.max(around - by, x))
+/** What a minibatch's step reports: new log-probs and entropies of response tokens [n], one response after the other, and values [b, t]. */
+export interface MinibatchRead { readonly policyLoss: Numbers; readonly valueLoss: Numbers; readonly logp: Numbers; readonly entropy: Numbers; readonly values: Numbers }
+
+/** The statistics of a minibatch from what its step reports. */
+export function minibatchStatistics({ rollouts, estimates }: Minibatch, { clip, clipValue }: { readonly clip: number, readonly clipValue: number }, read: MinibatchRead): MinibatchStatistics {
+  const logpOld = rollouts.flatMap(r => Array.from(r.logpOld)), advantages = estimates.flatMap(e => Array.from(e.advantages)), moved = logpOld.map((old, i) => read.logp[i] - old), ratios = moved.map(Math.exp)
+  const columns = read.values.length / rollouts.length, within = (x: number, around: number, by: number) => Math.min(around + by, Math.max(around - by, x))
+  // clipped is where the clipped term is the larger loss: there is no gradient then
+  const valueClipped = rollouts.flatMap(({ prompt }, i) => Array.from(estimates[i].returns, (target, t) => {
+    const value = read.values[i * columns + prompt.ids.length - 1 + t]
+    return Number((within(value, estimates[i].valuesOld[t], clipValue) - target) ** 2 > (value - target) ** 2)
+  }))
   return {
-    policyLoss: read.policyLoss, valueLoss: read.valueLoss, approxKl: 0.5 * meanOf(moved.map(d => d * d)), entropy: meanOf(read.entropy), ratio: meanOf(ratios),
-    // clipped is where the clipped term is the larger loss: the token has no gradient
+    policyLoss: read.policyLoss[0], valueLoss: read.valueLoss[0], approxKl: 0.5 * meanOf(moved.map(d => d * d)), ratio: meanOf(ratios),
+    entropy: meanOf(Array.from(read.entropy).slice(0, logpOld.length)), valueClipFraction: meanOf(valueClipped),
     clipFraction: meanOf(ratios.map((r, i) => Number(-advantages[i] * within(r, 1, clip) > -advantages[i] * r))),
-    valueClipFraction: meanOf(valuesOld.map((old, i) => Number((within(values[i], old, clipValue) - returns[i]) ** 2 > (values[i] - returns[i]) ** 2))),
   }
 }
 
@@ -63,7 +70,7 @@ export interface PpoMetrics {
   readonly 'val/num_eos_tokens': number
   /** 1 − Var(return − value) / Var(return) before the update: 1 perfect, 0 no better than a constant; 0 where all returns are equal. */
   readonly 'val/explained_variance': number
-  /** Optimiser steps of the policy; fewer than epochs × minibatches where targetKl stopped them. */
+  /** Optimiser steps of the policy; fewer than epochs × minibatches where targetKl ended them. */
   readonly 'val/updates': number
   /** Mean length in tokens, and share of responses that no stop token ended. */
   readonly 'completions/mean_length': number

@@ -141,7 +141,7 @@ describe('train/ppo', () => {
   it('stops at the first number that is none', async () => {
     expect(await failure(ppo(options({ reward: all => all.map((_, i) => i === 3 ? NaN : 1) })))).to.match(/score of rollout 3 is NaN/)
     const broken = { ...value, 'score.weight': tf.fill([1, 16], 1e30) }
-    expect(await failure(ppo(options({ value: { config, params: broken } })))).to.match(/value loss is not finite at step 1/)
+    expect(await failure(ppo(options({ value: { config, params: broken } })))).to.match(/loss is not finite at step 1/)
     const nan = { ...policy, 'transformer.ln_f.bias': tf.fill([16], NaN) }
     expect(await failure(ppo(options({ policy: { config, params: nan } })))).to.match(/no distribution in these scores/)
   })
