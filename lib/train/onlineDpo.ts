@@ -13,7 +13,7 @@ import type { Schedule } from '../model/schedules'
 import { padResponses } from '../rollout/evaluate'
 import type { PromptTokens } from '../rollout/evaluate'
 import { rollout } from '../rollout/rollout'
-import type { Rollout } from '../rollout/rollout'
+import type { Rollout, RolloutOptions } from '../rollout/rollout'
 import { tf } from '../tensor/backend'
 import type { OnDevice } from '../tensor/host'
 import { Random } from '../tensor/random'
@@ -21,6 +21,7 @@ import { batchesByLength } from './batches'
 import type { PairwiseLoss } from './dpo'
 import type { Judge } from './onlineDpoJudge'
 import { pairLength } from './pairs'
+import type { TokenPair } from './pairs'
 import { startState, training } from './training'
 import type { Training } from './training'
 import { update } from './update'
@@ -99,7 +100,7 @@ export interface OnlineDpoMetrics {
   readonly learning_rate: number
 }
 
-interface Triple { readonly chosen: Rollout; readonly rejected: Rollout; readonly scores?: readonly [chosen: number, rejected: number] }
+interface Triple<P extends PromptTokens = PromptTokens> { readonly chosen: Rollout<P>; readonly rejected: Rollout<P>; readonly scores?: readonly [chosen: number, rejected: number] }
 
 const sum = (v: ArrayLike<number>): number => { let s = 0; for (let i = 0; i < v.length; i++) s += v[i]; return s }
 const tripleLength = ({ chosen, rejected }: Triple): number => pairLength({ prompt: chosen.prompt, chosen: chosen.tokens, rejected: rejected.tokens })
@@ -149,6 +150,18 @@ export function onlineDpo<P extends PromptTokens, E extends string = never>(opti
   }, options)
 }
 
+/** How {@link judgedPairs} samples. */
+export type JudgedPairsOptions = Pick<RolloutOptions, 'maxNewTokens' | 'stopTokens' | 'temperature' | 'batchSize'> & { readonly random: Random }
+
+/**
+ * The first three steps of online DPO alone: two sampled responses to each prompt, judged, as pairs for the trainers of pairs. Made once from the starting
+ * policy they are an offline data set; made anew from the policy as it is, online data. Equal responses and ties are left out.
+ */
+export async function judgedPairs<P extends PromptTokens>(policy: LanguageModel, prompts: readonly P[], judge: Judge<P>, { random, ...sampling }: JudgedPairsOptions): Promise<(TokenPair & { readonly prompt: P })[]> {
+  const { triples } = await judgePairs(rollout(policy, prompts, { ...sampling, samples: 2, random: random.split('samples') }), judge, random.split('judge'))
+  return triples.map(({ chosen, rejected }) => ({ prompt: chosen.prompt, chosen: chosen.tokens, rejected: rejected.tokens }))
+}
+
 /** Items `first` to `first + n` of an endless list: the prompts in one random order after another. */
 function batchOf<P>(prompts: readonly P[], first: number, n: number, random: Random): P[] {
   const orders = new Map<number, P[]>()
@@ -160,12 +173,12 @@ function batchOf<P>(prompts: readonly P[], first: number, n: number, random: Ran
 }
 
 /** Neighbouring samples as pairs, judged where they differ: those with a winner, and how many were judged. */
-async function judgePairs<P extends PromptTokens>(samples: readonly Rollout<P>[], judge: Judge<P>, random: Random): Promise<{ triples: Triple[], judged: number }> {
+async function judgePairs<P extends PromptTokens>(samples: readonly Rollout<P>[], judge: Judge<P>, random: Random): Promise<{ triples: Triple<P>[], judged: number }> {
   const pairs = Array.from({ length: samples.length / 2 }, (_, i) => [samples[2 * i], samples[2 * i + 1]] as const).filter(([a, b]) => a.tokens.join() !== b.tokens.join())
   if (pairs.length === 0) return { triples: [], judged: 0 }
   const { wins, scores } = await judge(pairs.map(([a, b]) => ({ prompt: a.prompt, a: a.tokens, b: b.tokens })), random)
   if (wins.length !== pairs.length) throw new RangeError(`judge: expected ${pairs.length} verdicts, got ${wins.length}`)
-  const triples = pairs.flatMap(([a, b], i): Triple[] => {
+  const triples = pairs.flatMap(([a, b], i): Triple<P>[] => {
     if (![0, 0.5, 1].includes(wins[i])) throw new RangeError(`judge: expected 1, 0 or ½ as verdict of pair ${i}, got ${wins[i]}`)
     if (wins[i] === 0.5) return []
     const [chosen, rejected] = wins[i] ? [a, b] : [b, a]

@@ -15,7 +15,7 @@ import { responseLogps } from '../../lib/rollout/evaluate'
 import { ready, tf } from '../../lib/tensor/backend'
 import { valueAndGrads } from '../../lib/tensor/gradients'
 import { Random } from '../../lib/tensor/random'
-import { onlineDpo } from '../../lib/train/onlineDpo'
+import { judgedPairs, onlineDpo } from '../../lib/train/onlineDpo'
 import type { OnlineDpoMetrics, OnlineDpoOptions } from '../../lib/train/onlineDpo'
 import { preferenceProbability, probabilityJudge, scoreJudge } from '../../lib/train/onlineDpoJudge'
 import type { Judge, SampledPair } from '../../lib/train/onlineDpoJudge'
@@ -151,6 +151,17 @@ describe('train/onlineDpo', () => {
     }
     expect(() => onlineDpo(options({ maxNewTokens: 10 })).next()).to.not.throw()
     expect(await failure({ maxNewTokens: 10 })).to.match(/exceed the context of 12/)
+  })
+
+  it('makes the pairs of an iteration alone, for a trainer of pairs', async () => {
+    const policy = fresh(), seen: SampledPair[] = [], sampling = { maxNewTokens: 6, stopTokens: [EOS], random: Random.seed(1) }
+    const pairs = await judgedPairs(policy, prompts, (p, random) => { seen.push(...p); return likes(p, random) }, sampling)
+    expect(pairs.length).to.equal(seen.filter(p => liked(p.a) !== liked(p.b)).length)
+    for (const { prompt, chosen, rejected } of pairs) {
+      expect(prompts).to.include(prompt)
+      expect(liked(chosen)).to.be.above(liked(rejected))
+    }
+    expect(await judgedPairs(policy, prompts, likes, sampling)).to.deep.equal(pairs)
   })
 
   it('asks a preference model in both orders', () => {
