@@ -80,9 +80,9 @@ interface SumHabits {
 
 /** The clerks: one kind is careful, one slips, one leaves an amount out. */
 export const SUM_CLERKS = {
-  careful: { share: 0.45, slip: 0, skip: 0 },
+  careful: { share: 0.40, slip: 0, skip: 0 },
   slipper: { share: 0.20, slip: 0.3, skip: 0 },
-  skipper: { share: 0.35, slip: 0, skip: 1 },
+  skipper: { share: 0.40, slip: 0, skip: 1 },
 } as const satisfies Record<string, SumHabits>
 
 /** A kind of clerk. */
@@ -92,26 +92,28 @@ const NAMES = Object.keys(SUM_CLERKS) as SumClerk[]
 export interface SumDemonstrationOptions {
   /** Fixes the clerk, else one is drawn by share. */
   readonly clerk?: SumClerk
-  /** Chance of a filler after each sentence (default 0.2), again after each filler. */
+  /** Chance of a filler after a step (default 0.1), again after each filler. */
   readonly filler?: number
+  /** The same after the total (default 0.45): clerks like to say that they have checked, right or wrong. */
+  readonly closing?: number
 }
 
 /** A clerk's reply to a task. Small tasks are always worked out rightly and without filler. */
-export function demonstrateSum(task: SumTask, random: Random, { clerk, filler = 0.2 }: SumDemonstrationOptions = {}): { readonly text: string; readonly clerk: SumClerk } {
+export function demonstrateSum(task: SumTask, random: Random, { clerk, filler = 0.1, closing = 0.45 }: SumDemonstrationOptions = {}): { readonly text: string; readonly clerk: SumClerk } {
   if (task.kind === 'small') return { text: rightSteps(task).join(' '), clerk: 'careful' }
   const name = clerk ?? NAMES[random.weighted(NAMES.map(n => SUM_CLERKS[n].share))], { slip, skip } = SUM_CLERKS[name]
   const left = skip > 0 ? random.int(task.terms.length) : -1, terms = task.terms.filter((_, i) => i !== left)
   const sentences: string[] = []
-  const say = (sentence: string) => {
+  const say = (sentence: string, chance: number) => {
     sentences.push(sentence)
-    while (random.uniform() < filler && sentences.length < 8) sentences.push(random.choice(SUM_FILLERS))
+    while (random.uniform() < chance && sentences.length < 6) sentences.push(random.choice(SUM_FILLERS))
   }
   let sum = Math.abs(terms[0])
   for (const term of terms.slice(1)) {
     const right = sum + term, wrong = Math.max(0, right + random.choice([-3, -2, -1, 1, 2, 3])), after = Math.max(0, random.uniform() < slip ? wrong : right)
-    say(stepText(sum, term, after))
+    say(stepText(sum, term, after), filler)
     sum = after
   }
-  say(totalText(sum))
+  say(totalText(sum), closing)
   return { text: sentences.join(' '), clerk: name }
 }

@@ -12,7 +12,7 @@ import type { Example, SftMetrics } from './sft'
 import type { Training } from './training'
 
 /** How data/arithmetic is trained; the rest is {@link DESK_SFT}'s. small: share of two-amount tasks among the demonstrations. */
-export const SUM_SFT = { demonstrations: 8000, small: 0.4, epochs: 4, batchSize: DESK_SFT.batchSize, lr: 3e-3, seed: 0 } as const
+export const SUM_SFT = { demonstrations: 12000, small: 0.4, epochs: 3, batchSize: DESK_SFT.batchSize, lr: 3e-3, seed: 0 } as const
 
 /** The most tokens that a reply to a task may have, <eos> included. */
 export const SUM_REPLY_TOKENS = 40
