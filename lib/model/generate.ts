@@ -1,5 +1,6 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { tf } from '../tensor/backend'
+import { jitWorks } from '../tensor/jit'
 import { Random } from '../tensor/random'
 import type { SamplingOptions } from '../tensor/sampling'
 import { argMax, checkSampling, filterScores, logSumExp, sampleToken } from '../tensor/sampling'
@@ -7,6 +8,8 @@ import type { Cache, Continuation } from './cache'
 import { disposeCache, extend, selectRows } from './cache'
 import type { ModelConfig } from './config'
 import { shapeOf } from './config'
+import { decodeStep, fixedCache } from './fixedCache'
+import type { FixedCache } from './fixedCache'
 import { lmHead } from './forward'
 import { headScores } from './heads'
 import type { Params } from './params'
@@ -69,11 +72,66 @@ export async function* stream(params: Params, config: ModelConfig, prompts: read
   }
 }
 
-function* decode(params: Params, config: ModelConfig, prompts: readonly ArrayLike<number>[], options: GenerateOptions): Generator<DecodeStep> {
+function decode(params: Params, config: ModelConfig, prompts: readonly ArrayLike<number>[], options: GenerateOptions): Generator<DecodeStep> {
   check(config, prompts, options)
+  return jitWorks() && options.maxNewTokens > 4 && prompts.length > 0 ? decodeFixed(params, config, prompts, options) : decodeGrowing(params, config, prompts, options)
+}
+
+/** A row as it grows. */
+interface Row { readonly row: number, readonly ids: number[], readonly padding: number, readonly random?: Random }
+
+const rowsOf = (prompts: readonly ArrayLike<number>[], longest: number, random?: Random): Row[] => {
+  const base = random && Random.seed(random.int(2 ** 53 - 1))
+  return prompts.map((prompt, row) => ({ row, ids: Array.from(prompt), padding: longest - prompt.length, random: base?.split(row) }))
+}
+
+/** With a cache of fixed shape, so that a position is one compiled call. Rows that have ended go along until half of them have. */
+function* decodeFixed(params: Params, config: ModelConfig, prompts: readonly ArrayLike<number>[], options: GenerateOptions): Generator<DecodeStep> {
+  const longest = Math.max(...prompts.map(p => p.length)), stops = new Set(options.stopTokens), { vocabulary, context } = shapeOf(config)
+  const columns = Math.min(Math.ceil((longest + options.maxNewTokens) / 32) * 32, Math.max(context, longest + options.maxNewTokens))
+  let rows = rowsOf(prompts, longest, options.random), live = rows.map((_, i) => i), cache: FixedCache | undefined
+  try {
+    const first = next(params, config, undefined, rows, longest, options.values)
+    try { cache = fixedCache(first.longer, columns, Int32Array.from(rows, r => r.padding)) } finally { disposeCache(first.longer) }
+    let { logits, values } = first
+    for (let step = 0; ; step++) {
+      const picks = live.map(i => pick(logits.subarray(i * vocabulary, (i + 1) * vocabulary), rows[i].ids, options, rows[i].random)), told = values
+      live.forEach((i, k) => rows[i].ids.push(picks[k].token))
+      yield { rows: live.map(i => rows[i].row), tokens: picks.map(p => p.token), logps: picks.map(p => p.logp), ...told && { values: live.map(i => told[i]) } }
+      live = live.filter((_, k) => !stops.has(picks[k].token))
+      if (live.length === 0 || step + 1 === options.maxNewTokens) return
+      const size = sizeFor(live.length, rows.length)
+      if (size < rows.length) {
+        const ended = rows.map((_, i) => i).filter(i => !live.includes(i)), kept = [...live, ...ended].slice(0, size)
+        const smaller: FixedCache = { ...cache, old: selectRows(cache.old, kept), recent: selectRows(cache.recent, kept), padding: Int32Array.from(kept, i => rows[i].padding) }
+        disposeFixed(cache)
+        cache = smaller
+        rows = kept.map(i => rows[i])
+        live = live.map((_, k) => k)
+      }
+      const ids = Int32Array.from(rows, r => r.ids[r.ids.length - 1]), positions = Int32Array.from(rows, r => r.ids.length - 1);
+      ({ logits, values, cache } = decodeStep(params, config, cache, ids, positions, options.values))
+    }
+  } finally {
+    if (cache) disposeFixed(cache)
+  }
+}
+
+/** Rows to go on with: all, or a half or a quarter … of them, where that is enough and worth it. */
+function sizeFor(live: number, rows: number): number {
+  let size = rows
+  while (size > 16 && Math.ceil(size / 2) >= live) size = Math.ceil(size / 2)
+  return size
+}
+
+function disposeFixed({ old, recent }: FixedCache): void {
+  disposeCache(old)
+  disposeCache(recent)
+}
+
+function* decodeGrowing(params: Params, config: ModelConfig, prompts: readonly ArrayLike<number>[], options: GenerateOptions): Generator<DecodeStep> {
   const longest = Math.max(...prompts.map(p => p.length)), stops = new Set(options.stopTokens)
-  const base = options.random && Random.seed(options.random.int(2 ** 53 - 1))
-  let live = prompts.map((prompt, row) => ({ row, ids: Array.from(prompt), padding: longest - prompt.length, random: base?.split(row) }))
+  let live = rowsOf(prompts, longest, options.random)
   let cache: Cache | undefined
   try {
     for (let step = 0; step < options.maxNewTokens && live.length > 0; step++) {
@@ -96,7 +154,7 @@ function* decode(params: Params, config: ModelConfig, prompts: readonly ArrayLik
 }
 
 /** Logits (and values) after the last `columns` ids of each live row, on the host, and the cache that now includes them. */
-function next(params: Params, config: ModelConfig, cache: Cache | undefined, live: readonly { ids: number[], padding: number }[], columns: number, wantValues?: boolean) {
+function next(params: Params, config: ModelConfig, cache: Cache | undefined, live: readonly Row[], columns: number, wantValues?: boolean) {
   const ids = new Int32Array(live.length * columns), positions = new Int32Array(live.length * columns)
   live.forEach((row, i) => {
     const padding = cache ? 0 : row.padding
@@ -115,11 +173,29 @@ function next(params: Params, config: ModelConfig, cache: Cache | undefined, liv
 }
 
 function pick(logits: Float32Array, ids: readonly number[], options: SamplingOptions, random?: Random): { token: number, logp: number } {
-  const { temperature = 1 } = options, scores = Float64Array.from(logits), scale = temperature || 1
+  const { temperature = 1, topK, topP, minP, repetitionPenalty, noRepeatNgram } = options, scale = temperature || 1
+  if (temperature === 1 && random && [topK, topP, minP, repetitionPenalty, noRepeatNgram].every(filter => filter === undefined)) return pickPlainly(logits, random)
+  const scores = new Float64Array(logits)
   filterScores(scores, ids, options)
   const token = temperature === 0 || !random ? argMax(scores) : sampleToken(scores, random)
   const scaled = scale === 1 ? logits : logits.map(x => x / scale)
   return { token, logp: scaled[token] - logSumExp(scaled) }
+}
+
+/** The same without temperature and filters: sampleToken and logSumExp in one, with each exponential taken once. */
+function pickPlainly(logits: Float32Array, random: Random): { token: number, logp: number } {
+  const max = logits[argMax(logits)], weights = new Float64Array(logits.length)
+  let total = 0
+  for (let i = 0; i < logits.length; i++) total += weights[i] = Math.exp(logits[i] - max)
+  if (!Number.isFinite(total)) sampleToken(logits, random) // throws
+  let left = random.uniform() * total, token = 0
+  for (let i = 0; i < weights.length; i++) {
+    if (weights[i] === 0) continue
+    token = i
+    left -= weights[i]
+    if (left < 0) break
+  }
+  return { token, logp: logits[token] - (max + Math.log(total)) }
 }
 
 function check(config: ModelConfig, prompts: readonly ArrayLike<number>[], options: GenerateOptions): void {

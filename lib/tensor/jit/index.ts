@@ -16,6 +16,8 @@ export type JitMode = 'graph' | 'xla'
 export interface JitOptions {
   /** Default: as the surroundings say, else graph. */
   readonly mode?: JitMode
+  /** Eager calls of a shape before it is compiled (default 0): more where shapes seldom come back and the last bit does not matter. */
+  readonly after?: number
   /** What messages call it; default: the function's own name. */
   readonly name?: string
 }
@@ -41,7 +43,7 @@ export interface Explained {
   readonly grown: number
 }
 
-/** A function that runs compiled from the second call with the same shapes on. */
+/** A function that runs compiled. */
 export interface Jitted<F> {
   (...args: F extends (...args: infer A) => unknown ? A : never): F extends (...args: never[]) => infer R ? R : never
   /** Every shape that it was called with. */
@@ -73,8 +75,8 @@ export interface Surroundings {
 
 /**
  * Makes `jit` for a TensorFlow.js. A function given to it takes and returns trees of tensors and is pure: the first call with new shapes
- * runs eagerly and is watched; from the second on it is one call into TensorFlow. The first shape is watched twice, and numbers that differ
- * between the two are an error, since they would be frozen. Anywhere but on tfjs-node with our addon it just runs.
+ * runs it once operation by operation to see what it does; every call is one call into TensorFlow. The first shape is watched twice, and
+ * numbers that differ between the two are an error, since they would be frozen. Anywhere but on tfjs-node with our addon it just runs.
  */
 export function createJit(tf: typeof tfjs, { enabled = () => true, note = console.warn, keep = 64, mode: usual = () => 'graph' }: Surroundings = {}): <F extends (...args: never[]) => unknown>(fn: F, options?: JitOptions) => Jitted<F> {
   const functions = new Map<string, { name: string, users: Set<Entry> }>(), recent = new Set<Entry>()
@@ -99,7 +101,7 @@ export function createJit(tf: typeof tfjs, { enabled = () => true, note = consol
     Object.assign(entry, { calls: 0, state: 'traced', emitted: undefined, name: undefined })
   }
 
-  return function jit<F extends (...args: never[]) => unknown>(fn: F, { mode = usual(), name = fn.name || 'a function' }: JitOptions = {}): Jitted<F> {
+  return function jit<F extends (...args: never[]) => unknown>(fn: F, { mode = usual(), after = 0, name = fn.name || 'a function' }: JitOptions = {}): Jitted<F> {
     const entries = new Map<string, Entry>(), plain = fn as unknown as (...args: unknown[]) => tfjs.TensorContainer, run = (...args: unknown[]): unknown => tf.tidy(() => plain(...args))
     let verified = false, warned = false
 
@@ -140,18 +142,18 @@ export function createJit(tf: typeof tfjs, { enabled = () => true, note = consol
       }
     }
 
-    /** The second look at the first shape: what changed between two calls would be frozen. */
-    function verify(backend: NodeBackend, entry: Entry, args: unknown[], leaves: readonly tfjs.Tensor[]): unknown {
-      const first = emit(backend.binding, entry.trace!, mode === 'xla'), result = watch(backend, args, leaves, entry), second = emit(backend.binding, entry.trace!, mode === 'xla')
+    /** A second look, at the second call of the first shape that has one: what changed between two calls would be frozen. */
+    function verify(backend: NodeBackend, entry: Entry, args: unknown[], leaves: readonly tfjs.Tensor[]): void {
+      const first = entry.emitted!, again: Entry = { ...entry }
+      tf.dispose(watch(backend, args, leaves, again) as tfjs.TensorContainer)
+      const second = emit(backend.binding, again.trace!, mode === 'xla')
       if (!first.content.equals(second.content)) {
-        tf.dispose(result as tfjs.TensorContainer)
         const at = second.constants.find((constant, i) => !first.constants[i]?.data.equals(constant.data))
         throw new JitTraceError(at && first.constants.length === second.constants.length
           ? `jit: a constant of shape [${at.shape.join(', ')}]${at.line && ` at ${at.line}`} differs between two calls of ${name}: pass it as an argument, since compiled it stays what it was`
           : `jit: ${name} does different operations at two calls with the same shapes; what decides must be an argument that is no tensor`)
       }
       verified = true
-      return result
     }
 
     const jitted = (...args: unknown[]): unknown => {
@@ -169,12 +171,16 @@ export function createJit(tf: typeof tfjs, { enabled = () => true, note = consol
       entry.calls++
       if (entry.state === 'eager') return run(...args)
       if (entry.state === 'compiled') {
+        if (!verified) verify(backend, entry, args, leaves)
         recent.delete(entry)
         recent.add(entry)
         return execute(backend, entry, leaves)
       }
-      if (!entry.trace) return watch(backend, args, leaves, entry)
-      return verified ? compile(backend, entry, args, leaves) : verify(backend, entry, args, leaves)
+      if (entry.calls <= after) return run(...args)
+      // What was watched was also computed; but only the compiled function's own numbers go out, so that they are the same at any call
+      const watched = entry.trace ? undefined : watch(backend, args, leaves, entry)
+      if (watched !== undefined) tf.dispose(watched as tfjs.TensorContainer)
+      return compile(backend, entry, args, leaves)
     }
     return Object.assign(jitted, {
       explain: (): Explained[] => [...entries].map(([key, { state, reason, calls, trace: noted, emitted, traceMs, compileMs, grown }]) => ({

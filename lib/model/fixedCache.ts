@@ -1,0 +1,139 @@
+/**
+ * A key-value cache that keeps its shapes while it fills, so that one position of decoding can be compiled once: a large part that is
+ * written every {@link RECENT} positions, and a small one that every position rewrites.
+ */
+import type * as tfjs from '@tensorflow/tfjs'
+import { HIDDEN } from '../tensor/attention'
+import { tf } from '../tensor/backend'
+import { hostTensor, toTensors } from '../tensor/host'
+import type { HostTensor, OnDevice } from '../tensor/host'
+import { jit } from '../tensor/jit'
+import type { Jitted } from '../tensor/jit'
+import { embed, layerNorm, rmsNorm } from '../tensor/layers'
+import { add, matMul, mul, reshape, softmax } from '../tensor/native'
+import { anglesOf, gptBlock, llamaBlock } from './blocks'
+import type { HostAngles } from './blocks'
+import type { Cache } from './cache'
+import type { ModelConfig } from './config'
+import { shapeOf } from './config'
+import { lmHead } from './forward'
+import { headScores } from './heads'
+import type { Params } from './params'
+
+/** Columns of the part that every position rewrites. */
+const RECENT = 16
+
+/** Which part of a cache is filled, and with what. Whoever holds it disposes it. */
+export interface FixedCache {
+  /** [b, keyHeads, columns, e] each, for every layer. */
+  readonly old: Cache
+  /** [b, keyHeads, 16, e] each. */
+  readonly recent: Cache
+  /** Columns of `old`, and of `recent`, that hold something. */
+  readonly filled: number
+  readonly fresh: number
+  /** Columns of padding at the left of each row. */
+  readonly padding: Int32Array
+}
+
+/** The cache of prompts with room for more: `columns` in all. */
+export function fixedCache(cache: Cache, columns: number, padding: Int32Array): FixedCache {
+  const [rows, heads, filled, e] = cache[0].k.shape
+  return tf.tidy(() => ({
+    old: cache.map(({ k, v }) => ({ k: widen(k, columns), v: widen(v, columns) })),
+    recent: cache.map(() => ({ k: tf.zeros<tfjs.Rank.R4>([rows, heads, RECENT, e]), v: tf.zeros<tfjs.Rank.R4>([rows, heads, RECENT, e]) })), filled, fresh: 0, padding,
+  }))
+}
+
+const widen = (x: tfjs.Tensor4D, columns: number) => tf.pad(x, [[0, 0], [0, 0], [0, columns - x.shape[2]], [0, 0]])
+
+/** What one position needs besides weights and cache. */
+type Inputs = {
+  /** [b] */
+  readonly ids: HostTensor<[number]>
+  readonly positions: HostTensor<[number]>
+  readonly angles?: HostAngles
+  /** What is added to the scores of old and recent keys, [b, 1, 1, columns + 16]. */
+  readonly mask: HostTensor<[number, number, number, number]>
+  /** 1 at the recent column that is written, else 0; and the reverse, [1, 1, 16, 1]. */
+  readonly here: HostTensor<[number, number, number, number]>
+  readonly elsewhere: HostTensor<[number, number, number, number]>
+}
+
+interface Stepped { readonly logits: tfjs.Tensor2D, readonly values?: tfjs.Tensor1D, readonly recent: Cache }
+
+/** softmax(q Kᵀ/√e + mask) V for keys in two pieces, without joining them: q [b, heads, 1, e] → [b, heads, 1, e]. */
+function attendBoth(q: tfjs.Tensor4D, pieces: readonly { readonly k: tfjs.Tensor4D, readonly v: tfjs.Tensor4D }[], mask: tfjs.Tensor4D): tfjs.Tensor4D {
+  const [b, heads, , e] = q.shape, keyHeads = pieces[0].k.shape[1], scaled = reshape(mul(q, 1 / Math.sqrt(e)), [b, keyHeads, heads / keyHeads, e])
+  const weights = softmax(add(tf.concat(pieces.map(({ k }) => matMul(scaled, k, false, true)), 3), mask))
+  const parts = tf.split(weights, pieces.map(({ k }) => k.shape[2]), 3).map((part, i) => matMul(part, pieces[i].v))
+  return reshape(parts.reduce((sum, part) => add(sum, part)), [b, heads, 1, e]) as tfjs.Tensor4D
+}
+
+/** One position of every row: logits after it, the scalar head's values where asked for, and the recent part with it. */
+function step(config: ModelConfig, wantValues: boolean, params: Params, old: Cache, recent: Cache, { ids, positions, angles, mask, here, elsewhere }: OnDevice<Inputs>): Stepped {
+  const { heads, headWidth, width } = shapeOf(config), b = ids.shape[0], next: { k: tfjs.Tensor4D, v: tfjs.Tensor4D }[] = []
+  const write = (into: tfjs.Tensor4D, x: tfjs.Tensor4D) => add(mul(into, elsewhere), mul(x, here)) as tfjs.Tensor4D
+  const attend = (q: tfjs.Tensor4D, k: tfjs.Tensor4D, v: tfjs.Tensor4D, layer: number) => {
+    next[layer] = { k: write(recent[layer].k, k), v: write(recent[layer].v, v) }
+    return attendBoth(q, [old[layer], next[layer]], mask)
+  }
+  let x: tfjs.Tensor2D
+  if (config.model_type === 'gpt2') {
+    x = tf.add(embed(params['transformer.wte.weight'], ids), embed(params['transformer.wpe.weight'], positions))
+    const packed = (qkv: tfjs.Tensor2D, layer: number) => {
+      const [q, k, v] = tf.split(qkv, 3, 1).map(part => reshape(part, [b, heads, 1, headWidth]) as tfjs.Tensor4D)
+      return reshape(attend(q, k, v, layer), [b, width]) as tfjs.Tensor2D
+    }
+    for (let layer = 0; layer < config.n_layer; layer++) x = gptBlock(x, params, config, layer, packed)
+    x = layerNorm(x, params['transformer.ln_f.weight'], params['transformer.ln_f.bias'], config.layer_norm_epsilon)
+  } else {
+    x = embed(params['model.embed_tokens.weight'], ids)
+    for (let layer = 0; layer < config.num_hidden_layers; layer++) x = llamaBlock(x, [b, 1], params, config, layer, angles!, attend)
+    x = rmsNorm(x, params['model.norm.weight'], config.rms_norm_eps)
+  }
+  return { logits: lmHead(params, config, x), ...wantValues ? { values: headScores(params, x) } : {}, recent: next }
+}
+
+type Step = (params: Params, old: Cache, recent: Cache, inputs: OnDevice<Inputs>) => Stepped
+const compiled = new Map<string, Jitted<Step>>()
+
+/** The step of a configuration, compiled once. */
+function stepOf(config: ModelConfig, wantValues: boolean): Jitted<Step> {
+  const key = JSON.stringify([config, wantValues]), made = compiled.get(key)
+    ?? jit<Step>((params, old, recent, inputs) => step(config, wantValues, params, old, recent, inputs), { name: 'a position of decoding' })
+  compiled.set(key, made)
+  return made
+}
+
+/** Adds one token to every row: ids and positions [b] on the host, in range. Frees what it replaces of the cache. */
+export function decodeStep(params: Params, config: ModelConfig, cache: FixedCache, ids: Int32Array, positions: Int32Array, wantValues = false): { logits: Float32Array, values?: Float32Array, cache: FixedCache } {
+  const { old, recent, filled, fresh, padding } = cache, rows = ids.length, columns = old[0].k.shape[2], mask = new Float32Array(rows * (columns + RECENT)).fill(HIDDEN)
+  for (let i = 0; i < rows; i++) {
+    const from = i * (columns + RECENT)
+    mask.fill(0, from + padding[i], from + filled)
+    mask.fill(0, from + columns, from + columns + fresh + 1)
+  }
+  const here = new Float32Array(RECENT)
+  here[fresh] = 1
+  const inputs: Inputs = {
+    ids: hostTensor(ids, [rows]), positions: hostTensor(positions, [rows]), mask: hostTensor(mask, [rows, 1, 1, columns + RECENT]),
+    here: hostTensor(here, [1, 1, RECENT, 1]), elsewhere: hostTensor(here.map(x => 1 - x), [1, 1, RECENT, 1]), ...config.model_type === 'llama' ? { angles: anglesOf(positions, rows, config) } : {},
+  }
+  const out = tf.tidy(() => stepOf(config, wantValues)(params, old, recent, toTensors(inputs)) as unknown as tfjs.TensorContainerObject) as unknown as Stepped
+  const logits = out.logits.dataSync<'float32'>(), values = out.values?.dataSync<'float32'>()
+  tf.dispose([out.logits, recent, ...out.values ? [out.values] : []] as unknown as tfjs.TensorContainer)
+  return { logits, values, cache: fresh + 1 < RECENT ? { ...cache, recent: out.recent, fresh: fresh + 1 } : settle({ ...cache, recent: out.recent }) }
+}
+
+/** Writes the recent part behind what is filled of the old one. */
+function settle({ old, recent, filled, padding }: FixedCache): FixedCache {
+  const columns = old[0].k.shape[2], rest = columns - filled - RECENT
+  const joined = tf.tidy(() => old.map(({ k, v }, layer) => {
+    const join = (x: tfjs.Tensor4D, y: tfjs.Tensor4D) => tf.concat([x.slice([0, 0, 0, 0], [-1, -1, filled, -1]), y.slice([0, 0, 0, 0], [-1, -1, Math.min(RECENT, RECENT + rest), -1]),
+      ...rest > 0 ? [x.slice([0, 0, filled + RECENT, 0], [-1, -1, rest, -1])] : []], 2)
+    return { k: join(k, recent[layer].k), v: join(v, recent[layer].v) }
+  }))
+  tf.dispose(old as unknown as tfjs.TensorContainer)
+  return { old: joined, recent, filled: Math.min(columns, filled + RECENT), fresh: 0, padding }
+}
