@@ -1,6 +1,8 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { ktoLoss, ktoReferencePoint } from '../loss/kto'
 import type { ModelConfig } from '../model/config'
+import { scoredInputs } from '../model/inputs'
+import type { ScoredInputs } from '../model/inputs'
 import { scoredLogits } from '../model/logps'
 import { adamw } from '../model/optimiser'
 import type { Optimiser } from '../model/optimiser'
@@ -9,15 +11,16 @@ import { constantSchedule } from '../model/schedules'
 import type { Schedule } from '../model/schedules'
 import type { Response } from '../rollout/evaluate'
 import { tf } from '../tensor/backend'
-import { assertFinite } from '../tensor/finite'
-import { valueAndGrads } from '../tensor/gradients'
+import { hostRows } from '../tensor/host'
+import type { HostTensor, OnDevice } from '../tensor/host'
+import { jitWorks } from '../tensor/jit'
 import { entropies, gatherLogps } from '../tensor/logprobs'
 import { Random } from '../tensor/random'
 import { batchesByLength } from './batches'
 import { checkResponse, referenceLogps, responseBatch, responseLength, sequenceLogps, sumByRow } from './responses'
-import type { ResponseBatch } from './responses'
-import { applyGradients, startState, training } from './training'
+import { startState, training } from './training'
 import type { Training } from './training'
+import { update } from './update'
 
 /** A response that somebody liked or disliked. */
 export interface Thumb extends Response { readonly liked: boolean }
@@ -104,6 +107,7 @@ export function kto(options: KtoTrainerOptions): Training<KtoMetrics> {
   const { model: { config, params }, thumbs, batchSize = 32, klTerm = true, optimiser = adamw({ lr: 1e-4, maxGradNorm: 1 }), shuffle = true } = options
   const schedule = options.schedule ?? constantSchedule({ lr: 1e-4 }), perEpoch = Math.ceil(thumbs.length / batchSize), steps = options.steps ?? perEpoch
   const { beta = 0.1, desirableWeight = 1, undesirableWeight = 1, reference: given = options.model } = options, settings = { beta, desirableWeight, undesirableWeight }
+  const objective = objectiveOf(config, settings)
   check(options, batchSize, settings)
   const others = klTerm ? mismatchedResponses(thumbs, batchSize) : []
   if (klTerm) others.forEach((r, i) => checkResponse(`kto: thumb ${i} with the response of another`, r, config))
@@ -114,19 +118,16 @@ export function kto(options: KtoTrainerOptions): Training<KtoMetrics> {
       const { state } = own, t = state.step, random = Random.resume(state.random), epoch = Math.floor(t / perEpoch), first = (t % perEpoch) * batchSize
       const order = shuffle ? batchesByLength(places, batchSize, i => responseLength(thumbs[i]), random.split(`epoch ${epoch}`)) : places, rows = order.slice(first, first + batchSize)
       const kl = klTerm ? referencePoint(state.models.policy, config, rows.map(i => others[i]), Float32Array.from(rows, i => reference.mismatched[i])) : 0
-      const batch: Batch = { ...responseBatch(rows.map(i => thumbs[i])), logpRef: Float32Array.from(rows, i => reference.matched[i]), liked: rows.map(i => thumbs[i].liked), kl }
-      const dropout = random.split(`step ${t}`), { value, grads, aux } = valueAndGrads(weights => lossOf(weights, config, batch, settings, dropout), state.models.policy)
-      const loss = value.dataSync()[0], logps = aux.logp.dataSync<'float32'>(), report = aux.report.dataSync<'float32'>()
-      tf.dispose([value, ...Object.values(aux)])
-      assertFinite('loss', t + 1, loss)
-      const learning_rate = schedule(t), grad_norm = applyGradients(state, 'policy', (p, s) => optimiser.update(grads, s, p, learning_rate), grads)
+      const mine = rows.map(i => thumbs[i]), { tokens, mask, responseMask, weights } = responseBatch(mine), batch = scoredInputs(config, tokens, { mask, responseMask, random: random.split(`step ${t}`), fewShapes: jitWorks() })
+      const logpRef = Float32Array.from(rows, i => reference.matched[i]), inputs: Inputs = { batch, weights: hostRows(weights, batch.scoredMask.shape[1]), logpRef, liked: Float32Array.from(mine, r => Number(r.liked)), kl }
+      const learning_rate = schedule(t), { loss, gradNorm, aux } = update(state, { role: 'policy', optimiser, learningRate: learning_rate, objective, inputs })
       state.step = t + 1
-      yield { step: t + 1, loss, kl, ...describe(logps, report, batch, beta), grad_norm, learning_rate, epoch: (t + 1) / perEpoch }
+      yield { step: t + 1, loss, kl, ...describe(aux.logp, aux.report, inputs, responseMask, beta), grad_norm: gradNorm, learning_rate, epoch: (t + 1) / perEpoch }
     }
   }, options)
 }
 
-interface Batch extends ResponseBatch { readonly logpRef: Float32Array; readonly liked: readonly boolean[]; readonly kl: number }
+interface Inputs { readonly batch: ScoredInputs; readonly weights: HostTensor<[number, number]>; readonly logpRef: Float32Array; readonly liked: Float32Array; readonly kl: number }
 interface Settings { readonly beta: number; readonly desirableWeight: number; readonly undesirableWeight: number }
 
 async function logpsOf(model: LanguageModel, thumbs: readonly Thumb[], others: readonly Response[]): Promise<ThumbReference> {
@@ -139,16 +140,14 @@ function referencePoint(params: Params, config: ModelConfig, others: readonly Re
   return ktoReferencePoint(sequenceLogps({ config, params }, others), logpRef)
 }
 
-function lossOf(params: Params, config: ModelConfig, batch: Batch, settings: Settings, random: Random) {
-  const { tokens, mask, responseMask, weights, logpRef, liked, kl } = batch
-  const { logits, targets, back } = scoredLogits(params, config, tokens, { mask, responseMask, random })
-  const logp = tf.sum<tfjs.Tensor1D>(tf.mul(back(gatherLogps(logits, targets)), tf.tensor2d(weights, [tokens.length, tokens[0].length - 1])), 1)
+const objectiveOf = (config: ModelConfig, settings: Settings) => (params: Params, { batch, weights, logpRef, liked, kl }: OnDevice<Inputs>) => {
+  const { logits, targets, back } = scoredLogits(params, config, batch), logp = tf.sum<tfjs.Tensor1D>(tf.mul(back(gatherLogps(logits, targets)), weights), 1)
   return { loss: tf.mean<tfjs.Scalar>(ktoLoss({ logp, logpRef, liked }, kl, settings)), aux: { logp, report: tf.stack([tf.mean(logits, 1), entropies(logits)]) } }
 }
 
-function describe(logps: Float32Array, report: Float32Array, { logpRef, liked, responseMask }: Batch, beta: number) {
+function describe(logps: Float32Array, report: Float32Array, { logpRef, liked }: Inputs, responseMask: readonly Int32Array[], beta: number) {
   const tokens = sumByRow(report, 2, responseMask, responseMask), total = (k: number, of: readonly number[]) => of.reduce((sum, i) => sum + tokens[i][k], 0)
-  const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length, all = liked.map((_, i) => i)
+  const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length, all = Array.from(liked.keys())
   const side = (name: 'chosen' | 'rejected', of: number[]) => of.length === 0 ? {} : {
     [`rewards/${name}`]: mean(of.map(i => beta * (logps[i] - logpRef[i]))), [`logps/${name}`]: mean(of.map(i => logps[i])), [`logits/${name}`]: total(0, of) / total(2, of),
   }

@@ -1,4 +1,3 @@
-import type { PairLengths } from '../loss/pairs'
 import { lengthDesensitisedWeights } from '../loss/weighting'
 import type { ModelConfig } from '../model/config'
 import type { LanguageModel } from '../model/params'
@@ -18,11 +17,11 @@ export function pairResponses(pairs: readonly TokenPair[], ldAlpha = 1): Weighte
 }
 
 /** A batch of B pairs: 2B rows, chosen first, and the number of response tokens, [B] each. */
-export interface PairBatch extends ResponseBatch { readonly lengths: PairLengths }
+export interface PairBatch extends ResponseBatch { readonly lengths: { readonly chosen: Float32Array, readonly rejected: Float32Array } }
 
 /** Joins prompts and responses and pads them; ldAlpha as in {@link pairResponses}. */
 export function pairBatch(pairs: readonly TokenPair[], ldAlpha = 1): PairBatch {
-  return { ...responseBatch(pairResponses(pairs, ldAlpha)), lengths: { chosen: pairs.map(p => p.chosen.length), rejected: pairs.map(p => p.rejected.length) } }
+  return { ...responseBatch(pairResponses(pairs, ldAlpha)), lengths: { chosen: Float32Array.from(pairs, p => p.chosen.length), rejected: Float32Array.from(pairs, p => p.rejected.length) } }
 }
 
 /** Longest sequence of a pair, in tokens: what a batch is as wide as. */

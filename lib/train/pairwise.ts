@@ -1,7 +1,8 @@
 import type * as tfjs from '@tensorflow/tfjs'
-import { vector } from '../loss/pairs'
 import type { PairLengths, PairLogps } from '../loss/pairs'
 import type { ModelConfig } from '../model/config'
+import { scoredInputs } from '../model/inputs'
+import type { ScoredInputs } from '../model/inputs'
 import { scoredLogits } from '../model/logps'
 import { adamw } from '../model/optimiser'
 import type { Optimiser } from '../model/optimiser'
@@ -9,16 +10,19 @@ import type { LanguageModel, Params } from '../model/params'
 import { constantSchedule } from '../model/schedules'
 import type { Schedule } from '../model/schedules'
 import { tf } from '../tensor/backend'
-import { assertFinite } from '../tensor/finite'
-import { valueAndGrads } from '../tensor/gradients'
+import { stopGradient } from '../tensor/gradients'
+import { hostRows } from '../tensor/host'
+import type { HostTensor, OnDevice } from '../tensor/host'
+import { jitWorks } from '../tensor/jit'
 import { entropies, gatherLogps } from '../tensor/logprobs'
 import { Random } from '../tensor/random'
 import { batchesByLength } from './batches'
 import { checkTokenPairs, pairBatch, pairLength, pairReference } from './pairs'
-import type { PairBatch, PairReference, TokenPair } from './pairs'
+import type { PairReference, TokenPair } from './pairs'
 import { sumByRow } from './responses'
-import { applyGradients, startState, training } from './training'
+import { startState, training } from './training'
 import type { Training } from './training'
+import { update } from './update'
 
 /** What every trainer of pairs takes. */
 export interface PairwiseOptions {
@@ -89,58 +93,75 @@ export interface PairObjective {
   readonly more?: (chosen: Float32Array, rejected: Float32Array) => Readonly<Record<string, number>>
 }
 
-/** What one step needs besides the weights. */
-interface Batch extends PairBatch {
+/** What one step needs besides the weights; rows of [2B, t − 1] are as wide as the prepared batch. */
+interface Inputs {
+  readonly batch: ScoredInputs
+  /** What each token's log-prob counts in its response's. */
+  readonly weights: HostTensor<[number, number]>
+  readonly lengths: { readonly chosen: Float32Array, readonly rejected: Float32Array }
   readonly refChosen: Float32Array
   readonly refRejected: Float32Array
-  /** Which tokens the output head runs on: the responses', and the prompts' where the likelihood covers them. */
-  readonly scored: readonly Int32Array[]
-  /** Share of each token in the chosen responses' likelihood, [2B, t − 1]. */
-  readonly nllShares?: Float32Array
+  /** Share of each token in the chosen responses' likelihood. */
+  readonly nllShares?: HostTensor<[number, number]>
+  /** Share of each token in its response. */
+  readonly ownShares?: HostTensor<[number, number]>
 }
 
-function prepare(pairs: readonly TokenPair[], refChosen: Float32Array, refRejected: Float32Array, { ldAlpha, nllWeight, nllOnPrompt = false }: PairObjective): Batch {
-  const batch = pairBatch(pairs, ldAlpha), n = pairs.length, columns = batch.tokens[0].length
-  const scored = nllOnPrompt ? batch.mask.map((row, i) => i < n ? row.map((m, j) => j === 0 ? 0 : m) : batch.responseMask[i]) : batch.responseMask
-  if (nllWeight === undefined) return { ...batch, refChosen, refRejected, scored }
-  const nllShares = new Float32Array(2 * n * (columns - 1)), tokens = scored.slice(0, n).reduce((sum, row) => sum + row.reduce((a, b) => a + b, 0), 0)
-  for (let i = 0; i < n; i++) for (let j = 1; j < columns; j++) if (scored[i][j]) nllShares[i * (columns - 1) + j - 1] = 1 / tokens
-  return { ...batch, refChosen, refRejected, scored, nllShares }
-}
+/** A batch on the host: what goes into the step, and which tokens the output head runs on and are responses'. */
+interface Prepared { readonly inputs: Inputs; readonly scored: readonly Int32Array[]; readonly responseMask: readonly Int32Array[] }
 
-/** WPO's weight of each pair, both responses' multiplied; read on the host, so that no gradient follows. */
-function onPolicyWeights(logits: tfjs.Tensor2D, logps: tfjs.Tensor1D, { scored, responseMask }: Batch): tfjs.Tensor1D {
-  const ratios = tf.tidy(() => tf.sub(logps, tf.sub(tf.logSumExp(tf.mul(logits, 2), 1), tf.mul(tf.logSumExp(logits, 1), 2))).dataSync<'float32'>())
-  const weights = sumByRow(ratios, 1, scored, responseMask).map(([sum, n]) => Math.exp(sum / n)), n = weights.length / 2
-  return tf.tensor1d(weights.slice(0, n).map((w, i) => w * weights[n + i]))
+const total = (rows: readonly Int32Array[]) => rows.reduce((sum, row) => sum + row.reduce((a, b) => a + b, 0), 0)
+
+function prepare(config: ModelConfig, pairs: readonly TokenPair[], refChosen: Float32Array, refRejected: Float32Array, objective: PairObjective, random: Random): Prepared {
+  const { ldAlpha, nllWeight, nllOnPrompt = false, onPolicyWeights } = objective, { tokens, mask, responseMask, weights, lengths } = pairBatch(pairs, ldAlpha), n = pairs.length
+  // the output head runs on the responses' tokens, and on the prompts' where the likelihood covers them
+  const scored = nllOnPrompt ? mask.map((row, i) => i < n ? row.map((m, j) => j === 0 ? 0 : m) : responseMask[i]) : responseMask
+  const batch = scoredInputs(config, tokens, { mask, responseMask: scored, random, fewShapes: jitWorks() }), columns = batch.scoredMask.shape[1]
+  const all = total(scored.slice(0, n)), rows = (f: (i: number) => ArrayLike<number>) => hostRows(mask.map((_, i) => f(i)), columns)
+  return {
+    scored, responseMask,
+    inputs: {
+      batch, weights: hostRows(weights, columns), refChosen, refRejected, lengths,
+      ...nllWeight !== undefined && { nllShares: rows(i => i < n ? Float32Array.from(scored[i].subarray(1), s => s / all) : []) },
+      ...onPolicyWeights && { ownShares: rows(i => Float32Array.from(responseMask[i].subarray(1), s => s / total([responseMask[i]]))) },
+    },
+  }
 }
 
 /** The loss of a batch, and what is reported of it. Chosen and rejected go through the model together. */
-function lossOf(params: Params, config: ModelConfig, batch: Batch, objective: PairObjective, random: Random) {
-  const { tokens, mask, scored, weights, lengths, refChosen, refRejected, nllShares } = batch, n = refChosen.length, columns = tokens[0].length - 1
-  const { logits, targets, back } = scoredLogits(params, config, tokens, { mask, responseMask: scored, random })
-  const each = gatherLogps(logits, targets), spread = back(each), grid = (values: Float32Array) => tf.tensor2d(values, [2 * n, columns])
-  const sums = tf.sum<tfjs.Tensor1D>(tf.mul(spread, grid(weights)), 1)
-  const logps = objective.averaged ? tf.div<tfjs.Tensor1D>(sums, tf.concat1d([vector(lengths.chosen), vector(lengths.rejected)])) : sums
-  const values = objective.loss({ chosen: tf.slice(logps, 0, n), rejected: tf.slice(logps, n, n), refChosen, refRejected, lengths })
+const objectiveOf = (config: ModelConfig, { loss, averaged = false, nllWeight = 0 }: PairObjective) => (params: Params, inputs: OnDevice<Inputs>) => {
+  const { batch, weights, lengths, refChosen, refRejected, nllShares, ownShares } = inputs, n = refChosen.shape[0]
+  const { logits, targets, back } = scoredLogits(params, config, batch), each = gatherLogps(logits, targets), spread = back(each)
+  const perRow = (x: tfjs.Tensor2D, shares: tfjs.Tensor2D) => tf.sum<tfjs.Tensor1D>(tf.mul(x, shares), 1), sums = perRow(spread, weights)
+  const logps = averaged ? tf.div<tfjs.Tensor1D>(sums, tf.concat1d([lengths.chosen, lengths.rejected])) : sums
+  const [chosen, rejected] = tf.split<tfjs.Tensor1D>(logps, 2), values = loss({ chosen, rejected, refChosen, refRejected, lengths })
   if (values.shape.join() !== `${n}`) throw new Error(`loss: expected one value a pair, [${n}], got [${values.shape.join(', ')}]; leave the mean to the trainer`)
-  const pairs = tf.mean<tfjs.Scalar>(objective.onPolicyWeights ? tf.mul(values, onPolicyWeights(logits, each, batch)) : values)
-  const nll = nllShares ? tf.neg(tf.sum<tfjs.Scalar>(tf.mul(spread, grid(nllShares)))) : tf.scalar(0)
-  const hits = tf.cast(tf.equal(tf.argMax(logits, 1), tf.tensor1d(targets, 'int32')), 'float32')
-  const report = tf.stack([tf.mean(logits, 1), entropies(logits), hits])
-  return { loss: nllShares ? tf.add<tfjs.Scalar>(pairs, tf.mul(nll, objective.nllWeight ?? 0)) : pairs, aux: { logps, nll, report } }
+  const pairs = tf.mean<tfjs.Scalar>(ownShares ? tf.mul(values, onPolicyWeights(perRow(back(onPolicyRatios(logits, each)), ownShares))) : values)
+  const nll = nllShares ? tf.neg(tf.sum<tfjs.Scalar>(tf.mul(spread, nllShares))) : undefined
+  const hits = tf.cast(tf.equal(tf.argMax(logits, 1), tf.cast(targets, 'int32')), 'float32'), report = tf.stack([tf.mean(logits, 1), entropies(logits), hits])
+  return { loss: nll ? tf.add<tfjs.Scalar>(pairs, tf.mul(nll, nllWeight)) : pairs, aux: { logps, report, ...nll && { nll } } }
+}
+
+/** log π(y_t) − log Σ_v π(v)² of each scored token, [n]. */
+const onPolicyRatios = (logits: tfjs.Tensor2D, logps: tfjs.Tensor1D): tfjs.Tensor1D =>
+  tf.sub(logps, tf.sub(tf.logSumExp(tf.mul(logits, 2), 1), tf.mul(tf.logSumExp(logits, 1), 2)))
+
+/** WPO's weight of each pair, both responses' multiplied, of their mean ratios [2B]; no gradient follows.  Zhou 2024, arXiv:2406.11827 eq. 2 */
+function onPolicyWeights(ratios: tfjs.Tensor1D): tfjs.Tensor1D {
+  const [chosen, rejected] = tf.split<tfjs.Tensor1D>(ratios, 2)
+  return stopGradient(tf.exp(tf.add<tfjs.Tensor1D>(chosen, rejected)))
 }
 
 const mean = (values: ArrayLike<number>) => Array.from(values).reduce((a, b) => a + b, 0) / values.length
 
 /** Means over response tokens of what `report` [3, n] says of each scored one. */
-function describeTokens(report: Float32Array, { scored, responseMask }: Batch) {
-  const rows = sumByRow(report, 3, scored, responseMask), total = (side: number[][], k: number) => side.reduce((sum, row) => sum + row[k], 0)
-  const over = (side: number[][], k: number) => total(side, k) / total(side, 3), chosen = rows.slice(0, rows.length / 2), rejected = rows.slice(rows.length / 2)
+function describeTokens(report: Float32Array, { scored, responseMask }: Prepared) {
+  const rows = sumByRow(report, 3, scored, responseMask), sum = (side: number[][], k: number) => side.reduce((all, row) => all + row[k], 0)
+  const over = (side: number[][], k: number) => sum(side, k) / sum(side, 3), chosen = rows.slice(0, rows.length / 2), rejected = rows.slice(rows.length / 2)
   return { 'logits/chosen': over(chosen, 0), 'logits/rejected': over(rejected, 0), entropy: over(rows, 1), mean_token_accuracy: over(chosen, 2) }
 }
 
-function describePairs(logps: Float32Array, { refChosen, refRejected }: Batch, { beta, more }: PairObjective) {
+function describePairs(logps: Float32Array, { refChosen, refRejected }: Inputs, { beta, more }: PairObjective) {
   const n = refChosen.length, chosen = logps.subarray(0, n), rejected = logps.subarray(n)
   const w = chosen.map((x, i) => beta * (x - refChosen[i])), l = rejected.map((x, i) => beta * (x - refRejected[i]))
   return {
@@ -157,21 +178,18 @@ function describePairs(logps: Float32Array, { refChosen, refRejected }: Batch, {
 export function pairwise<M extends PairwiseMetrics>(kind: string, options: PairwiseOptions, objective: PairObjective, given: object): Training<M> {
   const { model: { config, params }, pairs, batchSize = 32, optimiser = adamw({ lr: 1e-4, maxGradNorm: 1 }), shuffle = true } = options
   const schedule = options.schedule ?? constantSchedule({ lr: 1e-4 }), perEpoch = Math.ceil(pairs.length / batchSize), steps = options.steps ?? perEpoch
+  const step = objectiveOf(config, objective)
   check(kind, options, batchSize, objective)
   return training(startState(kind, { policy: params }, { policy: optimiser.init(params) }, Random.seed(options.seed ?? 0)), async function* (own) {
     const reference = own.state.step < steps ? await logpsOf(pairs, objective) : undefined, places = pairs.map((_, i) => i)
     while (own.state.step < steps) {
       const { state } = own, t = state.step, random = Random.resume(state.random), epoch = Math.floor(t / perEpoch), first = (t % perEpoch) * batchSize
       const order = shuffle ? batchesByLength(places, batchSize, i => pairLength(pairs[i]), random.split(`epoch ${epoch}`)) : places, rows = order.slice(first, first + batchSize)
-      const batch = prepare(rows.map(i => pairs[i]), ...sides(reference, rows), objective), dropout = random.split(`step ${t}`)
-      const { value, grads, aux } = valueAndGrads(weights => lossOf(weights, config, batch, objective, dropout), state.models.policy)
-      const loss = value.dataSync()[0], logps = aux.logps.dataSync<'float32'>(), nll = aux.nll.dataSync()[0], report = aux.report.dataSync<'float32'>()
-      tf.dispose([value, ...Object.values(aux)])
-      assertFinite('loss', t + 1, loss)
-      const learning_rate = schedule(t), grad_norm = applyGradients(state, 'policy', (p, s) => optimiser.update(grads, s, p, learning_rate), grads)
+      const learning_rate = schedule(t), batch = prepare(config, rows.map(i => pairs[i]), ...sides(reference, rows), objective, random.split(`step ${t}`))
+      const { loss, gradNorm: grad_norm, aux } = update(state, { role: 'policy', optimiser, learningRate: learning_rate, objective: step, inputs: batch.inputs })
       state.step = t + 1
-      const likelihood = objective.nllWeight === undefined ? {} : { nll_loss: nll }
-      yield { step: t + 1, loss, ...likelihood, ...describePairs(logps, batch, objective), ...describeTokens(report, batch), grad_norm, learning_rate, epoch: (t + 1) / perEpoch } as M & PairwiseMetrics
+      const likelihood = aux.nll ? { nll_loss: aux.nll[0] } : {}
+      yield { step: t + 1, loss, ...likelihood, ...describePairs(aux.logps, batch.inputs, objective), ...describeTokens(aux.report, batch), grad_norm, learning_rate, epoch: (t + 1) / perEpoch } as M & PairwiseMetrics
     }
   }, given)
 }

@@ -15,14 +15,18 @@ export interface ResponseBatch {
   readonly mask: readonly Int32Array[]
   /** 1 where a response token stands. */
   readonly responseMask: readonly Int32Array[]
-  /** What each token's log-prob counts in its response's: [B, t − 1] row-major, column j for token j + 1; 0 outside the responses. */
-  readonly weights: Float32Array
+  /** What each token's log-prob counts in its response's, B rows of t − 1, column j for token j + 1; 0 outside the responses. */
+  readonly weights: readonly Float32Array[]
 }
 
 /** Joins prompts and responses and pads them. */
 export function responseBatch(responses: readonly WeightedResponse[]): ResponseBatch {
-  const padded = padResponses(responses), columns = padded.tokens[0].length - 1, weights = new Float32Array(responses.length * columns)
-  responses.forEach(({ prompt, tokens, weights: own = new Float32Array(tokens.length).fill(1) }, i) => weights.set(own, i * columns + prompt.ids.length - 1))
+  const padded = padResponses(responses), columns = padded.tokens[0].length - 1
+  const weights = responses.map(({ prompt, tokens, weights: own = new Float32Array(tokens.length).fill(1) }) => {
+    const row = new Float32Array(columns)
+    row.set(own, prompt.ids.length - 1)
+    return row
+  })
   return { ...padded, weights }
 }
 
