@@ -5,19 +5,16 @@ import type { Optimiser } from '../model/optimiser'
 import type { LanguageModel } from '../model/params'
 import { cosineToMinimumSchedule } from '../model/schedules'
 import type { Schedule } from '../model/schedules'
-import type { PromptTokens } from '../rollout/evaluate'
 import { deskReplies, deskSequence } from './desk'
 import type { ReplyOptions } from './desk'
+import type { DeskPrompt } from './deskPpo'
 import type { Judged } from './deskReward'
 import type { Thumb } from './kto'
 import type { TokenPair } from './pairs'
 
-/** A prompt of the desk as the models read it, with its facts. */
-export interface DeskPrompt extends PromptTokens { readonly desk: Prompt }
-
-const split = (prompt: Prompt, reply: Shown['a']) => {
+const split = (prompt: Prompt, reply: Shown['a']): { prompt: DeskPrompt, tokens: number[] } => {
   const { ids, promptLength } = deskSequence(prompt, reply)
-  return { prompt: { ids: ids.slice(0, promptLength), desk: prompt }, tokens: ids.slice(promptLength) }
+  return { prompt: { ...prompt, ids: ids.slice(0, promptLength) }, tokens: ids.slice(promptLength) }
 }
 
 /** Judged replies as the preference trainers read them. */
