@@ -68,7 +68,7 @@ export function deskSft(options: DeskSftOptions = {}): Training<SftMetrics> {
   const totalSteps = Math.ceil(order.length / batchSize), fresh = options.model ? undefined : initParams(DESK_CONFIG, random.split('weights'))
   const training = sft({
     model: options.model ?? { config: DESK_CONFIG, params: fresh! }, examples: order, batchSize, shuffle: false, steps: Math.min(totalSteps, options.steps ?? totalSteps),
-    optimiser: adamw({ lr, betas, weightDecay, maxGradNorm: 1 }), schedule: cosineToMinimumSchedule({ lr, warmupSteps, totalSteps, minRatio }),
+    optimiser: adamw({ lr, betas, weightDecay, maxGradNorm: 1 }), schedule: cosineToMinimumSchedule({ lr, warmupSteps: Math.min(warmupSteps, totalSteps - 1), totalSteps, minRatio }),
   })
   if (fresh) disposeParams(fresh)
   return training
