@@ -9,6 +9,8 @@ import { demonstrate } from '../../lib/desk/demonstrations'
 import { drawPrompts } from '../../lib/desk/scenarios'
 import { validating, type ValidationReport } from '../../lib/preference/validate'
 import { Random } from '../../lib/tensor/random'
+import { report } from './report'
+import type { Figure } from './report'
 
 /** What one validation took. */
 export interface PreferenceBench { readonly format: string; readonly rows: number; readonly megabytes: number; readonly seconds: number; readonly cpuSeconds: number; readonly rowsPerSecond: number; readonly peakRssMegabytes: number }
@@ -42,10 +44,10 @@ export async function* preferenceBench(rows = 1_000_000): AsyncGenerator<Prefere
       await write(path, rows)
       const start = performance.now(), cpu = process.cpuUsage()
       let peak = 0, last: ValidationReport | undefined
-      for await (const report of validating(path)) {
-        last = report
+      for await (const now of validating(path)) {
+        last = now
         peak = Math.max(peak, process.memoryUsage.rss())
-        if (process.stderr.isTTY) process.stderr.write(`\r${format}: ${(100 * report.share).toFixed(0)} %`)
+        if (process.stderr.isTTY) process.stderr.write(`\r${format}: ${(100 * now.share).toFixed(0)} %`)
       }
       if (process.stderr.isTTY) process.stderr.write('\r\u001b[K')
       const seconds = (performance.now() - start) / 1000, used = process.cpuUsage(cpu), cpuSeconds = (used.user + used.system) / 1e6
@@ -57,11 +59,16 @@ export async function* preferenceBench(rows = 1_000_000): AsyncGenerator<Prefere
   }
 }
 
-/** Prints the bench: `npm run bench -- preference`. */
-export async function main(rows?: number): Promise<void> {
-  for await (const b of preferenceBench(rows)) {
-    console.log(`${b.format.padEnd(5)} ${b.rows.toLocaleString('en')} rows, ${b.megabytes.toFixed(0)} MB: ${b.seconds.toFixed(1)} s (${b.cpuSeconds.toFixed(1)} s of CPU), ${Math.round(b.rowsPerSecond).toLocaleString('en')} rows/s, peak RSS ${b.peakRssMegabytes.toFixed(0)} MB`)
-  }
-}
+/** The most that a process may hold while it validates a file of any size. */
+const MOST_MEGABYTES = 400
 
-if (require.main === module) void main()
+/** `npm run bench -- preference`: validates a million rows of each format; false where more memory was held than is allowed. */
+export async function run(): Promise<boolean> {
+  const figures: Figure[] = []
+  for await (const { format, rows, megabytes, seconds, cpuSeconds, rowsPerSecond, peakRssMegabytes } of preferenceBench()) {
+    const of = `${format}, ${(rows / 1e6).toFixed(0)} M rows (${megabytes.toFixed(0)} MB)`
+    figures.push({ what: `${of}: rows`, value: rowsPerSecond, unit: '/s' }, { what: `${of}: wall time`, value: seconds, unit: 's' }, { what: `${of}: processor time`, value: cpuSeconds, unit: 's' },
+      { what: `${of}: most memory held`, value: peakRssMegabytes, unit: 'MB', limit: MOST_MEGABYTES })
+  }
+  return report('preference', figures)
+}

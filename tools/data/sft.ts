@@ -60,6 +60,7 @@ function differences(now: DeskPolicyFigures, then: DeskPolicyFigures): string[] 
   const compare = (name: string, a: number, b: number, within: number) => Math.abs(a - b) <= within ? [] : [`${name}: ${a} now, ${b} in data/sft (allowed ±${within})`]
   return [
     ...then.firstLosses.flatMap((loss, i) => compare(`loss of step ${i + 1}`, now.firstLosses[i], loss, 0.002)),
+    ...then.losses.flatMap(({ step, loss }, i) => compare(`mean loss up to step ${step}`, now.losses[i]?.loss ?? NaN, loss, 0.05)),
     ...compare('held-out loss', now.heldOut.loss, then.heldOut.loss, 0.02), ...compare('gold', now.heldOut.gold, then.heldOut.gold, 0.4),
   ]
 }
