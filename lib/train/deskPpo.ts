@@ -19,7 +19,7 @@ export type DeskPrompt = Prompt & PromptTokens
 export const deskPrompts = (prompts: readonly Prompt[]): DeskPrompt[] => prompts.map(p => ({ ...p, ids: promptTokens(p.text) }))
 
 /** How the desk's policies are trained by PPO. */
-export const DESK_PPO = { batchSize: 64, epochs: 2, minibatches: 2, lr: 3e-4, valueLr: 1e-3, betas: [0.9, 0.99] as const, beta: 0.1, maxNewTokens: 48, valueCoefficient: 1 } as const
+export const DESK_PPO = { batchSize: 48, epochs: 1, minibatches: 3, lr: 5e-4, valueLr: 1e-3, betas: [0.9, 0.99] as const, beta: 0.1, maxNewTokens: 48, valueCoefficient: 1 } as const
 
 /** What the desk knows of rollouts and no reward model does: means over them. */
 export type DeskTruth = 'gold/reward' | 'gold/words' | 'gold/gibberish' | 'gold/distinct_2'
