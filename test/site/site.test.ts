@@ -1,0 +1,111 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import axe from 'axe-core'
+import { expect } from 'chai'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import { openBrowser } from '../notebook/browser'
+
+const root = path.resolve(__dirname, '../..')
+const types: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' }
+
+describe('site: npm run site', function () {
+  this.timeout(600_000)
+  let folder: string, browser: Browser, server: Server, base: string
+  const asked: string[] = []
+
+  before(async () => {
+    folder = mkdtempSync(path.join(tmpdir(), 'site-test-'))
+    const made = spawnSync(process.execPath, [path.join(root, 'tools/site/site.mjs'), '--out', path.join(folder, 'site')], { encoding: 'utf8', cwd: root })
+    expect(made.status, made.stdout + made.stderr).equal(0)
+    server = createServer((request, response) => {
+      const name = decodeURIComponent(new URL(request.url!, 'http://x').pathname)
+      try {
+        const body = readFileSync(path.join(folder, 'site', name.replace(/^\/a\/course\//, '')))
+        response.writeHead(name.startsWith('/a/course/') ? 200 : 404, { 'content-type': types[path.extname(name)] ?? 'application/octet-stream' }).end(body)
+      } catch { response.writeHead(404).end() }
+    }).listen(0, '127.0.0.1')
+    await new Promise(resolve => server.once('listening', resolve))
+    base = `http://127.0.0.1:${(server.address() as AddressInfo).port}/a/course`
+    browser = await openBrowser()
+  })
+  after(async () => {
+    await browser?.close()
+    server?.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  /** A page in a browser that reaches nothing but the site; what it asks for elsewhere, and what it does not get, is remembered. */
+  async function open(name: string, options: BrowserContextOptions = {}): Promise<Page> {
+    const context = await browser.newContext(options)
+    await context.route('**/*', route => {
+      if (route.request().url().startsWith(`${base}/`)) return route.continue()
+      if (!route.request().url().startsWith('data:')) asked.push(route.request().url())
+      return route.abort()
+    })
+    const page = await context.newPage()
+    page.on('response', response => { if (response.status() >= 400) asked.push(`${response.status()} ${response.url()}`) })
+    await page.goto(`${base}/${name}`, { waitUntil: 'load' })
+    return page
+  }
+
+  const lab = 'labs/02-bradley-terry.html'
+
+  it('links only to pages that are there', () => {
+    const site = path.join(folder, 'site'), pages = readdirSync(site, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.html'))
+    const files = new Set(readdirSync(site, { recursive: true, encoding: 'utf8' })), broken: string[] = []
+    for (const page of pages.filter(name => !name.startsWith('api/'))) {
+      for (const [, href] of readFileSync(path.join(site, page), 'utf8').matchAll(/(?:href|src)="([^"#?]+)[^"]*"/g)) {
+        if (!/^(https?:|mailto:|data:)/.test(href) && !files.has(path.posix.normalize(path.posix.join(path.posix.dirname(page), decodeURIComponent(href))))) broken.push(`${page}: ${href}`)
+      }
+    }
+    expect(broken).deep.equal([])
+    for (const name of readdirSync(path.join(root, 'notebooks')).filter(name => name.endsWith('.ipynb'))) for (const form of ['labs', 'solutions']) expect(files).include(`${form}/${name.replace('.ipynb', '.html')}`)
+  })
+
+  it('shows pictures without scripts, with what they show in words', async () => {
+    const page = await open(lab, { javaScriptEnabled: false }), pictures = page.locator('figure.lab-figure img')
+    expect(await pictures.count()).greaterThan(3)
+    for (const picture of await pictures.all()) {
+      expect((await picture.getAttribute('alt'))!.length).greaterThan(10)
+      expect((await picture.boundingBox())!.height).greaterThan(150)
+    }
+    await page.context().close()
+  })
+
+  it('draws figures that answer the pointer, without a server of their own', async () => {
+    const page = await open(lab), first = page.locator('figure.lab-figure').first()
+    await first.scrollIntoViewIfNeeded()
+    await first.locator('.main-svg').first().waitFor()
+    expect(await first.locator('img').count()).equal(0)
+    expect(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), 'no sideways scrolling').equal(true)
+    await page.context().close()
+  })
+
+  it('finds a word', async () => {
+    const page = await open('search.html?q=Bradley')
+    await page.locator('ul.search li a').first().waitFor()
+    expect(await page.locator('ul.search li a').allTextContents()).satisfy((titles: string[]) => titles.some(title => title.includes('Bradley-Terry')))
+    await page.context().close()
+  })
+
+  for (const colorScheme of ['light', 'dark'] as const) {
+    it(`has no serious finding of axe, ${colorScheme}`, async () => {
+      for (const name of ['index.html', lab, 'solutions/05-reward-drift-and-kl.html', 'authors.html', 'search.html', 'api/index.html', 'api/functions/loss_dpo.dpoLoss.html']) {
+        const page = await open(name, { colorScheme })
+        await page.addScriptTag({ content: axe.source })
+        const found = await page.evaluate(async () => (await (window as unknown as { axe: typeof axe }).axe.run()).violations
+          .filter(v => v.impact === 'serious' || v.impact === 'critical').map(v => `${v.id}: ${v.nodes.length} × ${v.nodes[0].html.slice(0, 160)} ${v.nodes[0].failureSummary?.slice(0, 200)}`))
+        expect(found, `${name}, ${colorScheme}`).deep.equal([])
+        expect(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), `${name} takes the reader's colours`)[colorScheme === 'light' ? 'equal' : 'not'].equal('rgb(255, 255, 255)')
+        await page.context().close()
+      }
+    })
+  }
+
+  it('asks nobody for anything, and the site for nothing that it has not', () => expect(asked).deep.equal([]))
+})
