@@ -148,8 +148,8 @@ export function createJit(tf: typeof tfjs, { enabled = () => true, note = consol
       tf.dispose(watch(backend, args, leaves, again) as tfjs.TensorContainer)
       const second = emit(backend.binding, again.trace!, mode === 'xla')
       if (!first.content.equals(second.content)) {
-        const at = second.constants.find((constant, i) => !first.constants[i]?.data.equals(constant.data))
-        throw new JitTraceError(at && first.constants.length === second.constants.length
+        const at = second.constants.find(({ data, shape }) => !first.constants.some(other => other.data.equals(data) && other.shape.join() === shape.join()))
+        throw new JitTraceError(at
           ? `jit: a constant of shape [${at.shape.join(', ')}]${at.line && ` at ${at.line}`} differs between two calls of ${name}: pass it as an argument, since compiled it stays what it was`
           : `jit: ${name} does different operations at two calls with the same shapes; what decides must be an argument that is no tensor`)
       }

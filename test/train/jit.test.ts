@@ -1,0 +1,100 @@
+import { expect } from 'chai'
+import { gptConfig, llamaConfig } from '../../lib/model/config'
+import type { ModelConfig } from '../../lib/model/config'
+import { generate } from '../../lib/model/generate'
+import { withScoreHead } from '../../lib/model/heads'
+import { adamw } from '../../lib/model/optimiser'
+import { initParams } from '../../lib/model/params'
+import { ready, tf } from '../../lib/tensor/backend'
+import { hostRows } from '../../lib/tensor/host'
+import { Random } from '../../lib/tensor/random'
+import { rewardModel } from '../../lib/train/rewardModel'
+import { sft } from '../../lib/train/sft'
+import { startState } from '../../lib/train/training'
+import { update } from '../../lib/train/update'
+
+const config = gptConfig({ vocab_size: 24, n_positions: 24, n_embd: 16, n_layer: 2, n_head: 2, resid_pdrop: 0.1, initializer_range: 0.1 }), plain = { ...config, resid_pdrop: 0 }
+const draw = Random.seed(3), tokens = (n: number) => Array.from({ length: n }, () => draw.int(24))
+const examples = Array.from({ length: 32 }, () => ({ ids: tokens(6 + draw.int(12)), promptLength: 3 })), pairs = examples.map(({ ids }, i) => ({ chosen: ids, rejected: tokens(5 + i % 9), margin: i % 2 }))
+
+async function all<M>(training: AsyncIterable<M>): Promise<M[]> {
+  const out: M[] = []
+  for await (const metrics of training) out.push(metrics)
+  return out
+}
+
+/** What `run` gives compiled, and operation by operation. */
+async function both<T>(run: () => T | Promise<T>): Promise<[compiled: T, eager: T]> {
+  const compiled = await run(), before = process.env.JIT
+  process.env.JIT = '0'
+  try { return [compiled, await run()] } finally { if (before === undefined) delete process.env.JIT; else process.env.JIT = before }
+}
+
+function near(got: unknown, want: unknown, tolerance: number, what = ''): void {
+  if (typeof want === 'number') expect(got, what).to.be.closeTo(want, tolerance * (1 + Math.abs(want)))
+  else if (typeof want === 'object' && want !== null) for (const [key, value] of Object.entries(want)) near((got as Record<string, unknown>)[key], value, tolerance, `${what}.${key}`)
+  else expect(got, what).to.equal(want)
+}
+
+describe('train, compiled and not', () => {
+  before(ready)
+  beforeEach(() => tf.engine().startScope())
+  afterEach(() => tf.engine().endScope())
+
+  const optimiser = adamw({ lr: 1e-3, maxGradNorm: 1, weightDecay: 0.01 }), steps = 20
+  const trainers: Record<string, () => AsyncIterable<object>> = {
+    'sft': () => sft({ model: { config: plain, params: initParams(config, Random.seed(1)) }, examples, batchSize: 8, steps, optimiser }),
+    'sft in pieces': () => sft({ model: { config: plain, params: initParams(config, Random.seed(1)) }, examples, batchSize: 8, accumulate: 3, steps: 6, optimiser }),
+    'sft with dropout': () => sft({ model: { config, params: initParams(config, Random.seed(1)) }, examples, batchSize: 8, steps, optimiser }),
+    'rewardModel': () => rewardModel({ model: { config: plain, params: withScoreHead(initParams(config, Random.seed(1)), config, Random.seed(2)) }, pairs, batchSize: 8, steps, centring: 0.1, optimiser }),
+  }
+  for (const [name, trainer] of Object.entries(trainers)) {
+    it(`${name}: every figure of every step to 1e-4, the loss to 1e-5`, async () => {
+      const [compiled, eager] = await both(() => all(trainer()))
+      near(compiled, eager, 1e-4, name)
+      near(compiled.map(m => (m as { loss: number }).loss), eager.map(m => (m as { loss: number }).loss), 1e-5, 'loss')
+    })
+  }
+
+  const llama = llamaConfig({ vocab_size: 24, max_position_embeddings: 64, hidden_size: 16, intermediate_size: 32, num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2 })
+  const models: Record<string, ModelConfig> = { 'GPT-2': { ...plain, n_positions: 64 }, 'Llama': llama }
+  for (const [name, model] of Object.entries(models)) {
+    it(`${name} says the same words, over prompts of different lengths, stops and the border of the cache's parts`, async () => {
+      const params = withScoreHead(initParams(model, Random.seed(4)), model, Random.seed(5)), prompts = [...Array(20).keys()].map(i => tokens(1 + i % 6))
+      for (const options of [{ stopTokens: [3] }, { topK: 5, temperature: 0.7, stopTokens: [3, 4] }, { temperature: 0 }]) {
+        const before = tf.memory().numTensors
+        const [compiled, eager] = await both(() => generate(params, model, prompts, { maxNewTokens: 40, values: true, ...options, random: Random.seed(6) }))
+        expect(tf.memory().numTensors).to.equal(before)
+        expect(compiled.map(r => r.tokens)).to.deep.equal(eager.map(r => r.tokens))
+        near(compiled.map(r => [...r.logps, ...r.values!]), eager.map(r => [...r.logps, ...r.values!]), 2e-5)
+      }
+    })
+  }
+
+  it('a number that the objective catches stays an error no longer than until it runs step by step', () => {
+    const params = { w: tf.tensor1d([1, 2]) }, state = startState('test', { policy: params }, { policy: optimiser.init(params) }, Random.seed(0)), lines: unknown[] = [], { warn } = console
+    let target = 0.3
+    const objective = (w: Readonly<Record<string, import('@tensorflow/tfjs').Tensor>>) => ({ loss: tf.sum<import('@tensorflow/tfjs').Scalar>(tf.square(tf.sub(w.w, target))) })
+    console.warn = (line: unknown) => { lines.push(line) }
+    try {
+      for (; target < 3; target += 0.4) {
+        const before = Array.from(state.models.policy.w.dataSync()), { loss } = update(state, { role: 'policy', optimiser, learningRate: 0.1, objective, inputs: {} })
+        expect(loss).to.be.closeTo(before.reduce((sum, x) => sum + (x - target) ** 2, 0), 1e-5)
+      }
+    } finally { console.warn = warn }
+    expect(lines.length).to.be.at.most(1)
+    if (lines.length) expect(lines[0]).to.include('differs between two calls').and.include('operation by operation')
+  })
+
+  it('leaves the state as it was where a loss or a gradient is not finite', () => {
+    const params = { w: tf.tensor1d([1, 4]) }, state = startState('test', { policy: params }, { policy: optimiser.init(params) }, Random.seed(0))
+    const objective = (w: Readonly<Record<string, import('@tensorflow/tfjs').Tensor>>, { x }: { x: import('@tensorflow/tfjs').Tensor2D }) => ({ loss: tf.sum<import('@tensorflow/tfjs').Scalar>(tf.sqrt(tf.mul(w.w, x))), aux: { x } })
+    const run = (...row: number[]) => update(state, { role: 'policy', optimiser, learningRate: 0.01, objective, inputs: { x: hostRows([row]) } })
+    for (let i = 0; i < 3; i++) expect(run(1, 1).aux.x).to.deep.equal(Float32Array.of(1, 1))
+    const before = [tf.memory().numTensors, ...state.models.policy.w.dataSync(), state.optimisers.policy.step]
+    expect(() => run(-1, 1)).to.throw('loss is not finite at step 1')
+    expect(() => run(0, 1)).to.throw('the gradient of w is not finite')
+    expect([tf.memory().numTensors, ...state.models.policy.w.dataSync(), state.optimisers.policy.step]).to.deep.equal(before)
+    expect(Number.isFinite(run(1, 1).loss)).to.equal(true)
+  })
+})
