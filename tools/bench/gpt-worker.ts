@@ -1,13 +1,19 @@
 // The GPT of the bench in this library: one training step or one cached decode for each line on stdin, its milliseconds as JSON on stdout.
 import { createInterface } from 'node:readline'
+import type * as tfjs from '@tensorflow/tfjs'
 import { gptConfig } from '../../lib/model/config'
 import { generate } from '../../lib/model/generate'
 import { tokenLogps } from '../../lib/model/logps'
 import { adam } from '../../lib/model/optimiser'
-import { disposeParams, initParams } from '../../lib/model/params'
+import type { ScoredInputs } from '../../lib/model/inputs'
+import { scoredInputs } from '../../lib/model/inputs'
+import { initParams } from '../../lib/model/params'
+import type { Params } from '../../lib/model/params'
 import { ready, tf } from '../../lib/tensor/backend'
-import { valueAndGrads } from '../../lib/tensor/gradients'
+import type { OnDevice } from '../../lib/tensor/host'
 import { Random } from '../../lib/tensor/random'
+import { startState } from '../../lib/train/training'
+import { update } from '../../lib/train/update'
 import type { Sizes } from './gpt-sizes'
 
 let operations = 0
@@ -26,22 +32,16 @@ async function main(): Promise<void> {
   const backend = await ready()
   const config = gptConfig({ vocab_size: vocabulary, n_positions: length + 1, n_embd: width, n_layer: layers, n_head: heads, tie_word_embeddings: false })
   const random = Random.seed(0), optimiser = adam({ lr: 1e-3 })
-  let params = initParams(config, random), state = optimiser.init(params)
+  const params = initParams(config, random), state = startState('bench', { policy: params }, { policy: optimiser.init(params) }, random)
+  const objective = (weights: Params, { batch }: OnDevice<{ batch: ScoredInputs }>) => ({ loss: tf.neg(tf.mean<tfjs.Scalar>(tokenLogps(weights, config, batch))) })
   const data = Array.from({ length: batch }, () => Array.from({ length: length + 1 }, () => random.int(vocabulary)))
 
   const tasks: Record<string, () => number> = {
     step() {
-      const { value, grads } = valueAndGrads(p => ({ loss: tf.tidy(() => tf.neg(tf.mean<ReturnType<typeof tf.scalar>>(tokenLogps(p, config, data)))) }), params)
-      const next = optimiser.update(grads, state, params), loss = value.dataSync()[0]
-      value.dispose()
-      disposeParams(grads)
-      disposeParams(params)
-      disposeParams(state.slots);
-      ({ params, state } = next)
-      return loss
+      return update(state, { role: 'policy', optimiser, learningRate: 1e-3, objective, inputs: { batch: scoredInputs(config, data) } }).loss
     },
     decode() {
-      generate(params, config, Array.from({ length: decodeBatch }, () => [0]), { maxNewTokens: length - 1, random })
+      generate(state.models.policy, config, Array.from({ length: decodeBatch }, () => [0]), { maxNewTokens: length - 1, random })
       return length - 1
     },
     operations() {
