@@ -316,7 +316,7 @@ claim('the price shortens what the hacked scorer picks; even a perfect scorer pa
 // %% [markdown]
 // ## Remedy 4: a KL budget
 //
-// Now train in earnest: PPO climbs the hacked reward model with no KL penalty. A budget stops the run when the mean KL over the last records passes 8 nats. `withinKl` is a small generator around the trainer's; whatever the trainer is, it stops it. We let the run go on past the budget only to see what the budget saved.
+// Now train in earnest: PPO climbs the hacked reward model with no KL penalty. A budget stops the run when the mean KL over the last records passes 3 nats. `withinKl` is a small generator around the trainer's; whatever the trainer is, it stops it. We let the run go on past the budget only to see what the budget saved.
 
 // %%
 const questions = drawPrompts(600, seed + 11).map(p => ({ ...p, ids: promptTokens(p.text) })), head = withScoreHead(policy.params, policy.config)
@@ -337,10 +337,10 @@ for await (const m of progress(run, 'PPO against the hacked scorer', { total: 8 
 }
 disposeTraining(run)
 const replay = async function* () { for (const r of records) { await ready(); yield { 'objective/kl': r.kl, ...r } } }, kept: typeof records = []
-for await (const r of withinKl(replay(), { budget: 8, window: 2 })) kept.push(r)
+for await (const r of withinKl(replay(), { budget: 3, window: 2 })) kept.push(r)
 const stopped = kept.at(-1)!, last = records.at(-1)!
 claim('the budget stops the run while the true reward is well above what it becomes; the proxy would have risen on',
-  kept.length < records.length && stopped.gold > last.gold + 0.2 && last.score > stopped.score, {
+  kept.length < records.length && stopped.gold > last.gold + 0.4 && last.score > stopped.score, {
     'records kept': kept.length, 'gold at the stop': stopped.gold, 'gold at the end': last.gold,
   })
 
