@@ -223,13 +223,13 @@ const explained = check('6.3', explainedVariance, (r: number[], v: number[]) => 
 // %% [markdown]
 // ## Training the desk's policy
 //
-// Now all of it, 12 times: 48 customers, one sampled reply each; scores from the reward model, in standard deviations of its scores at the start; payments, advantages, whitening; then three clipped steps of policy and value model on 16 replies each. β = 0.1.
+// Now all of it, 16 times: 48 customers, one sampled reply each; scores from the reward model, in standard deviations of its scores at the start; payments, advantages, whitening; then three clipped steps of policy and value model on 16 replies each. β = 0.3: a nat of drift costs 0.3 standard deviations of score.
 //
 // You see five figures grow. The *proxy* is the reward model's score: what is trained on. *Gold* is the desk's true reward: no part of the training sees it. With people as judges you would not have it either.
 
 // %%
-const reward = standardiseReward(modelReward<DeskPrompt>(scorer), start), held = deskPrompts(drawPrompts(160, seed + 5, { heldOut: true }))
-const run = (options: Partial<DeskPpoOptions>) => deskPpo({ policy: policy, reward: reward, value: value, prompts: prompts, seed: seed, ...options })
+const reward = standardiseReward(modelReward<DeskPrompt>(scorer), start), held = deskPrompts(drawPrompts(320, seed + 5, { heldOut: true }))
+const run = (options: Partial<DeskPpoOptions>) => deskPpo({ policy: policy, reward: reward, value: value, prompts: prompts, seed: seed, beta: 0.3, ...options })
 type Log = { [name: string]: number }[]
 const column = (log: Log, name: string) => log.map(m => m[name]), step = (log: Log) => column(log, 'step')
 const relative = (log: Log, name: string) => column(log, name).map(v => v / log[0][name])
@@ -246,15 +246,15 @@ const inside = (log: Log) => lines({
 })
 
 // %% sampled=true promises=["figure", "figure"]
-const main: Log = [], charts = [live<Log[0]>(log => climb([...log])), live<Log[0]>(log => inside([...log]))], training = run({ iterations: 12, beta: 0.1 })
-for await (const m of progress(training, 'PPO, β = 0.1', { total: 12 })) {
+const main: Log = [], charts = [live<Log[0]>(log => climb([...log])), live<Log[0]>(log => inside([...log]))], training = run({ iterations: 16 })
+for await (const m of progress(training, 'PPO, β = 0.3', { total: 16 })) {
   main.push({ ...m })
   for (const chart of charts) await chart.push({ ...m })
 }
 for (const chart of charts) await chart.done()
 
 // %% [markdown]
-// Gold is jagged: it is a mean of 48 replies, and replies differ a lot. So compare the means of the first and of the last three iterations, and then ask 160 customers that nobody trained on.
+// Gold is jagged: it is a mean of 48 replies, and replies differ a lot. So compare the means of the first and of the last three iterations, and then ask 320 customers that nobody trained on.
 
 // %% sampled=true promises=["text"]
 const early = (log: Log, name: string) => mean(column(log, name).slice(0, 3)), late = (log: Log, name: string) => mean(column(log, name).slice(-3))
@@ -268,12 +268,12 @@ const trained: LanguageModel = { config: policy.config, params: training.state.m
 const answers = (model: LanguageModel) => rollout(model, held, { ...sampling, random: Random.seed(seed).split('held out') })
 const [before, after] = [policy, trained].map(answers), truths = [before, after].map(deskTruth)
 await show(['before', 'after PPO'].map((name, i) => ({ policy: name, gold: truths[i]['gold/reward'], words: truths[i]['gold/words'], 'distinct-2': truths[i]['gold/distinct_2'] })),
-  { caption: 'Replies to 160 held-out customers', digits: 2 })
-claim('the true reward is higher after PPO', truths[1]['gold/reward'] - truths[0]['gold/reward'] > 0.3, { before: truths[0]['gold/reward'], after: truths[1]['gold/reward'] })
+  { caption: 'Replies to 320 held-out customers', digits: 2 })
+claim('the true reward is higher after PPO', truths[1]['gold/reward'] - truths[0]['gold/reward'] > 0.4, { before: truths[0]['gold/reward'], after: truths[1]['gold/reward'] })
 reveal('6.frozen', 'B')
 
 // %% [markdown]
-// So it worked: a reward model that is right about two pairs in three was good enough to improve the replies, on customers it had never seen. Read some of them, always.
+// So it worked: a reward model that orders only about two pairs in three as the true reward does was good enough to improve the replies, on customers nobody had trained on. Read some of them, always.
 
 // %% sampled=true promises=["text"]
 for (const i of [0, 1]) {
@@ -299,7 +299,7 @@ disposeTraining(freely)
 
 // %% sampled=true promises=["text"]
 const smooth = (v: number[]) => v.slice(2).map((_, i) => mean(v.slice(i, i + 3))), golds = smooth(column(free, 'gold/reward')), peak = Math.max(...golds)
-claim('the policy leaves the reference', late(free, 'objective/kl') > 20 && late(free, 'objective/kl') > 3 * late(main, 'objective/kl'), { 'KL, last three': late(free, 'objective/kl'), 'with β = 0.1': late(main, 'objective/kl') })
+claim('the policy leaves the reference', late(free, 'objective/kl') > 20 && late(free, 'objective/kl') > 3 * late(main, 'objective/kl'), { 'KL, last three': late(free, 'objective/kl'), 'with β = 0.3': late(main, 'objective/kl') })
 claim('the proxy is delighted', late(free, 'objective/scores') - free[0]['objective/scores'] > 1, { first: free[0]['objective/scores'], 'last three': late(free, 'objective/scores') })
 claim('gold falls far below its own peak', peak - golds.at(-1)! > 1, { 'gold at its peak': peak, 'at the end': golds.at(-1)!, 'at iteration': 2 + golds.indexOf(peak) })
 reveal('6.free', golds.at(-1)! < golds[0] - 0.5 ? 'B' : golds.at(-1)! > golds[0] + 0.5 ? 'A' : 'C')
@@ -310,7 +310,7 @@ reveal('6.free', golds.at(-1)! < golds[0] - 0.5 ? 'B' : golds.at(-1)! > golds[0]
 // ## A learning rate ten times too high
 
 // %% sampled=true promises=["figure"]
-const fast: Log = [], fastly = run({ iterations: 4, beta: 0.1, lr: 5e-3 })
+const fast: Log = [], fastly = run({ iterations: 4, lr: 5e-3 })
 for await (const m of progress(fastly, 'learning rate × 10', { total: 4 })) fast.push({ ...m })
 disposeTraining(fastly)
 const four = main.slice(0, 4)
@@ -359,8 +359,8 @@ await show(Object.entries(short).map(([name, log]) => ({
 
 // %% sampled=true promises=["text"]
 const of = (name: string, figure: string) => mean(column(short[name], figure)), plain = 'as it was'
-claim('a tight clip silences most tokens', of('clip ε = 0.01', 'policy/clipfrac_avg') > 4 * of(plain, 'policy/clipfrac_avg'), { 'clip fraction': of('clip ε = 0.01', 'policy/clipfrac_avg'), 'with ε = 0.2': of(plain, 'policy/clipfrac_avg') })
-claim('a high β chains the policy to the reference', short['β = 10'][2]['objective/kl'] < 0.6 * short[plain][2]['objective/kl'], { KL: short['β = 10'][2]['objective/kl'], 'with β = 0.1': short[plain][2]['objective/kl'] })
+claim('a tight clip silences several times as many tokens', of('clip ε = 0.01', 'policy/clipfrac_avg') > 2 * of(plain, 'policy/clipfrac_avg'), { 'clip fraction': of('clip ε = 0.01', 'policy/clipfrac_avg'), 'with ε = 0.2': of(plain, 'policy/clipfrac_avg') })
+claim('a high β chains the policy to the reference', short['β = 10'][2]['objective/kl'] < 0.6 * short[plain][2]['objective/kl'], { KL: short['β = 10'][2]['objective/kl'], 'with β = 0.3': short[plain][2]['objective/kl'] })
 claim('more epochs go further from the policy that sampled', of('4 epochs', 'policy/approxkl_avg') > 1.5 * of(plain, 'policy/approxkl_avg'), { 'approximate KL': of('4 epochs', 'policy/approxkl_avg'), 'with one': of(plain, 'policy/approxkl_avg') })
 claim('without a value loss the value model never moves', moved['value coefficient 0'] === 0 && moved[plain] > 0, { 'largest change in its head': moved['value coefficient 0'], 'as it was': moved[plain] })
 claim('rewards ten times larger blow up the value loss', of('reward × 10', 'loss/value_avg') > 20 * of(plain, 'loss/value_avg'), { 'value loss': of('reward × 10', 'loss/value_avg'), 'as it was': of(plain, 'loss/value_avg') })
@@ -368,7 +368,7 @@ claim('rewards ten times larger blow up the value loss', of('reward × 10', 'los
 // %% [markdown]
 // | knob | too low | too high |
 // | --- | --- | --- |
-// | clip ε | most tokens silent (seen) | no brake when a batch is used often |
+// | clip ε | tokens fall silent after the first step (seen) | no brake when a batch is used often |
 // | β | gold falls off while the proxy climbs (seen) | the policy stays where it is (seen) |
 // | epochs | rollouts are wasted | learns from what another policy did: approximate KL grows (seen) |
 // | value coefficient | forecasts never learn (seen) | with a shared trunk, it drowns the policy's gradient |
@@ -404,7 +404,7 @@ await show([
   { figure: 'objective/kl', healthy: '0 at iteration 1, then grows slowly', sick: 'not 0 at the start: masks or dropout; runs away: β' },
   { figure: 'objective/scores', healthy: 'rises, flattens', sick: 'rises while people like the replies less' },
   { figure: 'policy/approxkl_avg', healthy: '0.0005 to 0.01', sick: 'over 0.05: learning rate or epochs' },
-  { figure: 'policy/clipfrac_avg', healthy: 'a few per cent', sick: 'half of all tokens: steps too large, or ε too small' },
+  { figure: 'policy/clipfrac_avg', healthy: 'a few per cent', sick: 'many times that: steps too large, or ε too small' },
   { figure: 'policy/entropy_avg', healthy: 'falls slowly', sick: 'near 0: one reply for everybody; rising: noise' },
   { figure: 'val/explained_variance', healthy: 'rises to 0.5 or more', sick: 'at or below 0: value model or reward scale' },
   { figure: 'val/ratio', healthy: 'close to 1', sick: 'far from 1 at the first step: stale log-probs' },
