@@ -63,7 +63,7 @@ export function readers(): Reader[] {
   disposeParams(params)
   const configs = [gpt, llama].map(config => writeConfig(config, {}, { pad: 0, eos: 1 }))
   const bpe = parse(readFileSync(path.resolve(__dirname, '../goldens/tokenizer_split.json')), 'bpe'), word = wordTokenizer(['<pad>', '<eos>', 'late', 'parcel'], { pad: '<pad>', eos: '<eos>' }).files
-  const tokenizers: (typeof word)[] = [{ 'tokenizer.json': bpe, 'tokenizer_config.json': { eos_token: '<|endoftext|>', pad_token: '<pad>' } } as never, word]
+  const tokenizers: (typeof word)[] = [{ 'tokenizer.json': bpe, 'tokenizer_config.json': { eos_token: '<|endoftext|>', pad_token: '<pad>' } }, word]
   const either = (random: Random, value: unknown) => random.int(2) ? mutateBytes(text(value), random) : text(mutateJson(value, random))
   return [
     {
