@@ -29,7 +29,7 @@ export interface Minibatch { readonly rollouts: readonly (Response & { readonly 
 
 /** A minibatch as the policy's loss takes it. */
 export function policyInputs(config: ModelConfig, { rollouts, estimates }: Minibatch): PolicyInputs {
-  const { tokens, mask, responseMask } = padResponses(rollouts), batch = scoredInputs(config, tokens, { mask, responseMask }), n = batch.sources.shape[0]
+  const { tokens, mask, responseMask } = padResponses(rollouts), batch = scoredInputs(config, tokens, { mask, responseMask, fewShapes: true }), n = batch.sources.shape[0]
   const list = (rows: readonly Float32Array[]) => {
     const data = new Float32Array(n)
     rows.reduce((at, row) => { data.set(row, at); return at + row.length }, 0)
@@ -40,7 +40,7 @@ export function policyInputs(config: ModelConfig, { rollouts, estimates }: Minib
 
 /** A minibatch as the value loss takes it. */
 export function valueInputs(config: ModelConfig, { rollouts, estimates }: Minibatch): ValueInputs {
-  const { tokens, mask } = padResponses(rollouts), valueBatch = batchInputs(config, tokens, { mask }), [rows, columns] = valueBatch.ids.shape
+  const { tokens, mask } = padResponses(rollouts), valueBatch = batchInputs(config, tokens, { mask, fewShapes: true }), [rows, columns] = valueBatch.ids.shape
   const grid = (of: (e: AdvantageEstimate) => Float32Array) => {
     const data = new Float32Array(rows * columns)
     rollouts.forEach(({ prompt }, i) => data.set(of(estimates[i]), i * columns + prompt.ids.length - 1))
