@@ -23,20 +23,22 @@ async function main(path: string): Promise<void> {
       return bytes.buffer.slice(0, bytesRead)
     },
   }
-  const metadata = parquetMetadataAsync(file)
-  const names = metadata.then(m => parquetSchema(m).children.map(child => child.element.name))
+  // Read when first asked for: a failure before that would have nobody to answer to.
+  let read: ReturnType<typeof parquetMetadataAsync> | undefined
+  const metadata = () => read ??= parquetMetadataAsync(file)
+  const names = async () => parquetSchema(await metadata()).children.map(child => child.element.name)
   /** Columns are read one by one: where two fail at once, hyparquet leaves one failure floating. */
   async function column(name: string, rowStart: number, rowEnd: number): Promise<unknown[]> {
-    const values = (await parquetReadObjects({ file, metadata: await metadata, columns: [name], rowStart, rowEnd, useOffsetIndex: true })).map(row => row[name])
+    const values = (await parquetReadObjects({ file, metadata: await metadata(), columns: [name], rowStart, rowEnd, useOffsetIndex: true })).map(row => row[name])
     // What a damaged header promises and no page holds comes back as undefined; a null that was written is null.
     const missing = values.indexOf(undefined)
     if (missing >= 0 || values.length !== rowEnd - rowStart) throw new Error(`column '${name}' ends before row ${rowStart + (missing >= 0 ? missing : values.length) + 1}`)
     return values
   }
   async function answer({ rows }: Ask): Promise<Layout | Block> {
-    if (!rows) return { groups: (await metadata).row_groups.map(g => Number(g.num_rows)), total: Number((await metadata).num_rows), names: await names }
+    if (!rows) return { groups: (await metadata()).row_groups.map(g => Number(g.num_rows)), total: Number((await metadata()).num_rows), names: await names() }
     const columns: unknown[][] = []
-    for (const name of await names) columns.push(await column(name, ...rows))
+    for (const name of await names()) columns.push(await column(name, ...rows))
     return { columns }
   }
   parentPort!.on('message', (ask: Ask) => void answer(ask).catch((error: Error) => ({ error: error.message })).then(out => parentPort!.postMessage(out)))

@@ -36,6 +36,7 @@ export async function* readParquet(path: string, { blockMs = 30_000 }: ReadOptio
   await (await open(path)).close() // what the system says of a file that cannot be opened
   // From the sources, as tests run, the thread needs what runs them.
   const here = extname(__filename), worker = new Worker(join(__dirname, `parquetWorker${here}`), { workerData: path, execArgv: here === '.ts' ? ['--require', 'tsx/cjs'] : [], resourceLimits: { maxOldGenerationSizeMb: 2048 } })
+  worker.on('error', () => {}) // whoever waits for an answer is told; between two questions nobody is
   try {
     const { groups, total, names } = await asked<Layout>(worker, {}, blockMs).then(found => {
       if (found.groups.reduce((n, rows) => n + rows, 0) !== found.total) throw new Error(`its row groups do not add up to its ${found.total} rows`)

@@ -189,14 +189,14 @@ const marginsOn = (model: LanguageModel, judged = labels) => {
   return Array.from(w, (s, i) => s - l[i])
 }
 
-// %% promises=["text"]
+// %% promises=["text"] sampled=true
 const choices = judgeComparisons(train, FAIR, Random.seed(seed).split('labels')), curve: { pairs: number; accuracy: number }[] = []
 const accuracyOf = (margins: readonly number[]) => pairAccuracy(margins, margins.map(() => 0))
 const fair = await fit({ pairs: rewardPairs(choices) }, 'reward model', (model, pairs) => {
   curve.push({ pairs: pairs, accuracy: accuracyOf(marginsOn(model)) })
 })
 
-// %% promises=["figure"]
+// %% promises=["figure"] sampled=true
 const halfWidth = (p: number) => 1.96 * Math.sqrt(p * (1 - p) / held.length)
 const seen = [0, ...curve.map(c => c.pairs)], heldOut = [0.5, ...curve.map(c => c.accuracy)]
 await show(lines({
@@ -209,7 +209,7 @@ await show(lines({
   references: [{ value: 100 * ceiling, label: 'Bayes ceiling' }, { value: 50, label: 'a coin' }],
 }))
 
-// %% promises=["text"]
+// %% promises=["text"] sampled=true
 const final = curve.at(-1)!.accuracy
 claim('it has learned something that holds for new combinations of facts', final > 0.64, { accuracy: final })
 claim('it stays well below the ceiling', ceiling - final > 0.08, { 'points below': 100 * (ceiling - final) })
@@ -219,7 +219,7 @@ claim('it stays well below the ceiling', ceiling - final > 0.08, { 'points below
 //
 // During training you watch three figures: the loss, the accuracy on the step's own pairs (each still unseen, since we pass only once), and the margin r_w − r_l.
 
-// %% promises=["figure"]
+// %% promises=["figure"] sampled=true
 const blocks = Array.from({ length: 10 }, (_, b) => fair.metrics.slice(16 * b, 16 * b + 16))
 const steps = blocks.map(b => b.at(-1)!.step)
 await show(lines({
@@ -238,7 +238,7 @@ await show(lines({
 //
 // A difference of scores is a forecast: P(a is chosen) = σ(r_a − r_b). So it can be checked, as in lab 02: on average, the confidence max(p, 1 − p) should be the accuracy. Beside our model stands one that saw only 256 of the pairs, but six times each.
 
-// %% promises=["text"]
+// %% promises=["text"] sampled=true
 const again = await fit({ pairs: rewardPairs(choices.slice(0, 256)), epochs: 6 }, 'few pairs, many times')
 const first = Random.seed(seed).split('order'), order = labels.map(() => first.int(2))
 const forecast = (model: LanguageModel) => marginsOn(model).map((m, i) => winProbability(order[i] ? m : -m))
@@ -252,7 +252,7 @@ claim('few pairs seen often: nearly perfect on its own pairs, worse on others, a
     'of the first model': tooSure[0], ECE: ece[1], 'ECE of the first model': ece[0],
   })
 
-// %% promises=["figure"]
+// %% promises=["figure"] sampled=true
 await show(calibration({
   title: 'A few pairs seen often make forecasts too sure', event: 'a is chosen',
   curves: [
@@ -277,7 +277,7 @@ const variants = [
   { name: 'centring 0.3', pairs: rewardPairs(some), centring: 0.3 },
 ]
 
-// %% promises=["table"]
+// %% promises=["table"] sampled=true
 const measured = []
 for (const variant of variants) {
   const run = await fit({ pairs: variant.pairs, centring: variant.centring }, variant.name)
@@ -291,7 +291,7 @@ for (const variant of variants) {
 }
 await show(measured, { caption: 'margin: mean |r_w − r_l|; level: typical size of a pair’s mean score', digits: 3 })
 
-// %% promises=["text"]
+// %% promises=["text"] sampled=true
 const [plainRun, marginRun, centred] = measured
 claim('a margin spreads the scores, centring holds their level near 0',
   marginRun.margin > 1.05 * plainRun.margin && centred.level < 0.75 * plainRun.level, {
@@ -306,7 +306,7 @@ claim('a margin spreads the scores, centring holds their level near 0',
 //
 // Now an annotator with four weaknesses: likes long replies, markup, "you are right", and confidence. The weaknesses are *planted*: so many logits for each. Same pairs, same training.
 
-// %% promises=["text"]
+// %% promises=["text"] sampled=true
 const tastes = { ...FAIR, length: 1, format: 3, agree: 4.5, confident: 3 }
 const swayedChoices = judgeComparisons(train, tastes, Random.seed(seed).split('labels'))
 const swayed = await fit({ pairs: rewardPairs(swayedChoices) }, 'reward model of the swayed annotator')
@@ -327,13 +327,13 @@ const names = Object.keys(causes) as (keyof typeof causes)[]
 const [fairFit, swayedFit] = [fair, swayed].map(run => regressScores(deskScores(run.model, prompts, replies), causes))
 const planted = [1 / FAIR.temperature, tastes.length, tastes.format, tastes.agree, tastes.confident]
 
-// %% promises=["table"]
+// %% promises=["table"] sampled=true
 const tells = (fit: typeof fairFit, name: string) => `${fit.coefficients[name].toFixed(2)} ± ${(1.96 * fit.standardErrors[name]).toFixed(2)}`
 await show(names.map((name, i) => ({
   cause: name, 'planted, logits': planted[i], 'fair model': tells(fairFit, name), 'swayed model': tells(swayedFit, name),
 })), { caption: 'what one unit of each cause adds to the score (± 95%)', digits: 2 })
 
-// %% promises=["figure"]
+// %% promises=["figure"] sampled=true
 await show(bars({
   title: 'The second model has learned the annotator’s tastes along with the policy',
   x: { label: 'cause' }, y: { label: 'effect on the score', unit: 'nats' }, categories: names,
@@ -342,7 +342,7 @@ await show(bars({
   })),
 }))
 
-// %% promises=["text"]
+// %% promises=["text"] sampled=true
 const gained = names.slice(1).map(n => swayedFit.coefficients[n] - fairFit.coefficients[n])
 claim('all four planted tastes come back as coefficients', gained.every(g => g > 0.03), {
   'length gained': gained[0], markup: gained[1], agreement: gained[2], confidence: gained[3],
@@ -369,7 +369,7 @@ const given = [fair, swayed].map(run => texts.map(list => Array.from(deskScores(
 const points = [fairFit, swayedFit].map((f, m) => given[m].map(s => (mean(s) - mean(given[m][0])) / f.coefficients['true reward']))
 const trueMoves = trueRewards.map(g => mean(g) - mean(trueRewards[0]))
 
-// %% promises=["figure"]
+// %% promises=["figure"] sampled=true
 await show(lines({
   title: 'The true reward collapses on long replies, the scores do not notice, or like it',
   x: { label: 'clerks’ replies glued together' }, y: { label: 'change', unit: 'points of true reward' },
@@ -380,7 +380,7 @@ await show(lines({
   ],
 }))
 
-// %% promises=["table"]
+// %% promises=["table"] sampled=true
 const follows = given.map(scores => scores.map((s, k) => pearson(s, trueRewards[k]).statistic))
 await show([0, 1, 2].map(k => ({
   replies: k + 1, 'mean words': mean(texts[k].map((t, i) => features(held[i].prompt, t).words)),
@@ -392,7 +392,7 @@ claim('the true reward falls by more than 3 points; the fair score shows less th
   trueMoves[2] < -3 && points[0][2] > trueMoves[2] / 3, { 'true reward': trueMoves[2], 'fair score': points[0][2] })
 claim('the swayed model likes them better', points[1][2] > 1, { 'swayed score': points[1][2] })
 
-// %% promises=["text"]
+// %% promises=["text"] sampled=true
 reveal('4.glued', points[0][2] < trueMoves[2] / 2 ? 'A' : points[0][2] < -trueMoves[2] / 2 ? 'B' : 'C')
 swayed.free()
 
@@ -435,7 +435,7 @@ await show([
   { figure: 'scores of odd texts', healthy: 'low', sick: 'as high as good replies' },
 ], { caption: 'What to inspect' })
 
-// %% promises=["text"]
+// %% promises=["text"] sampled=true
 const healthy = fair.metrics.slice(-32)
 claim('our fair model is healthy: loss below log 2, mean reward near 0',
   mean(healthy.map(m => m.loss)) < Math.log(2) && Math.abs(mean(healthy.map(m => m.mean_reward))) < 0.5, {

@@ -79,7 +79,8 @@ export async function environment(folder, requirements, note, extra = async () =
   if (works && have === wanted) return 'up to date'
   if (!works) await create(folder, note)
   note('installing')
-  for (const file of requirements.filter(name => name.endsWith('.txt'))) await install(folder, ['--require-hashes', '-r', here(file)])
+  // A locked file names every package; what needs PyTorch must not look for it before `extra` has brought it.
+  for (const file of requirements.filter(name => name.endsWith('.txt'))) await install(folder, ['--require-hashes', '--no-deps', '-r', here(file)])
   await extra()
   write(mark, wanted)
   return `${works ? 'brought up to date' : 'made'} from ${requirements[0]}`

@@ -10,7 +10,8 @@ highlight_language = 'typescript'
 nb_execution_mode = 'off'
 nb_merge_streams = True
 myst_heading_anchors = 3
-suppress_warnings = ['mystnb.unknown_mime_type', 'myst.header']
+# a cell that the highlighter does not understand is shown all the same
+suppress_warnings = ['mystnb.unknown_mime_type', 'myst.header', 'misc.highlighting_failure']
 
 html_theme = 'furo'
 html_static_path = ['static']
