@@ -12,3 +12,13 @@ export function batchesByLength<T>(items: readonly T[], batchSize: number, lengt
   }
   return [...random.shuffle(batches).flat(), ...shuffled.slice(full)]
 }
+
+/** Items `first` to `first + n` of an endless list: the items in one random order after another. */
+export function batchOf<T>(items: readonly T[], first: number, n: number, random: Random): T[] {
+  const orders = new Map<number, T[]>()
+  return Array.from({ length: n }, (_, i) => {
+    const epoch = Math.floor((first + i) / items.length)
+    if (!orders.has(epoch)) orders.set(epoch, random.split(`epoch ${epoch}`).shuffle(items))
+    return orders.get(epoch)![(first + i) % items.length]
+  })
+}

@@ -17,7 +17,7 @@ import type { Rollout, RolloutOptions } from '../rollout/rollout'
 import { tf } from '../tensor/backend'
 import type { OnDevice } from '../tensor/host'
 import { Random } from '../tensor/random'
-import { batchesByLength } from './batches'
+import { batchesByLength, batchOf } from './batches'
 import type { PairwiseLoss } from './dpo'
 import type { Judge } from './onlineDpoJudge'
 import { pairLength } from './pairs'
@@ -160,16 +160,6 @@ export type JudgedPairsOptions = Pick<RolloutOptions, 'maxNewTokens' | 'stopToke
 export async function judgedPairs<P extends PromptTokens>(policy: LanguageModel, prompts: readonly P[], judge: Judge<P>, { random, ...sampling }: JudgedPairsOptions): Promise<(TokenPair & { readonly prompt: P })[]> {
   const { triples } = await judgePairs(rollout(policy, prompts, { ...sampling, samples: 2, random: random.split('samples') }), judge, random.split('judge'))
   return triples.map(({ chosen, rejected }) => ({ prompt: chosen.prompt, chosen: chosen.tokens, rejected: rejected.tokens }))
-}
-
-/** Items `first` to `first + n` of an endless list: the prompts in one random order after another. */
-function batchOf<P>(prompts: readonly P[], first: number, n: number, random: Random): P[] {
-  const orders = new Map<number, P[]>()
-  return Array.from({ length: n }, (_, i) => {
-    const epoch = Math.floor((first + i) / prompts.length)
-    if (!orders.has(epoch)) orders.set(epoch, random.split(`epoch ${epoch}`).shuffle(prompts))
-    return orders.get(epoch)![(first + i) % prompts.length]
-  })
 }
 
 /** Neighbouring samples as pairs, judged where they differ: those with a winner, and how many were judged. */

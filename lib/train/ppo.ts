@@ -13,6 +13,7 @@ import type { Schedule } from '../model/schedules'
 import type { PromptTokens } from '../rollout/evaluate'
 import { rollout } from '../rollout/rollout'
 import { Random } from '../tensor/random'
+import { batchOf } from './batches'
 import { ppoRolloutMetrics, ppoUpdateMetrics } from './ppoStatistics'
 import type { PpoMetrics } from './ppoStatistics'
 import { minibatchOrder, ppoUpdate } from './ppoUpdate'
@@ -93,16 +94,6 @@ export function ppo<P extends PromptTokens, E extends string = never>(options: P
       yield { step: t + 1, episode: (t + 1) * batchSize, ...metrics, ...ppoUpdateMetrics(statistics), 'val/updates': statistics.length, grad_norm: gradNorm, lr }
     }
   }, options)
-}
-
-/** Items `first` to `first + n` of an endless list: the prompts in one random order after another. */
-function batchOf<P>(prompts: readonly P[], first: number, n: number, random: Random): P[] {
-  const orders = new Map<number, P[]>()
-  return Array.from({ length: n }, (_, i) => {
-    const epoch = Math.floor((first + i) / prompts.length)
-    if (!orders.has(epoch)) orders.set(epoch, random.split(`epoch ${epoch}`).shuffle(prompts))
-    return orders.get(epoch)![(first + i) % prompts.length]
-  })
 }
 
 function check<P extends PromptTokens>({ policy, reference, value, prompts, iterations = 1, batchSize = 0, epochs = 0, minibatches = 0, maxNewTokens, temperature = 0, beta = 0, clip = 0.2, clipValue = 0.2, targetKl = 1 }: PpoOptions<P, string>): void {
