@@ -26,15 +26,18 @@ export function start(command: string, args: readonly string[], env: NodeJS.Proc
 }
 
 /** This library in a fresh process on the given backend. */
-export function ours(sizes: Sizes, backend: 'tensorflow' | 'wasm'): Worker {
+export function ours(sizes: Sizes, backend: 'tensorflow' | 'wasm', env: NodeJS.ProcessEnv = {}): Worker {
   const threads = String(sizes.threads)
   return start(process.execPath, ['--import', 'tsx', path.join(__dirname, 'gpt-worker.ts'), JSON.stringify(sizes)], {
-    TF_CPP_MIN_LOG_LEVEL: '2', TF_NUM_INTRAOP_THREADS: threads, TF_NUM_INTEROP_THREADS: '1', RLHF_THREADS: threads, RLHF_BACKEND: backend,
+    TF_CPP_MIN_LOG_LEVEL: '2', TF_NUM_INTRAOP_THREADS: threads, TF_NUM_INTEROP_THREADS: '1', RLHF_THREADS: threads, RLHF_BACKEND: backend, ...env,
   })
 }
 
-/** PyTorch in a fresh process. */
-export const torch = (sizes: Sizes, python: string): Worker => start(python, [path.join(__dirname, 'gpt_torch.py'), JSON.stringify(sizes)], {})
+/** PyTorch in a fresh process; fused: with its fused attention and its fused Adam. */
+export const torch = (sizes: Sizes, python: string, fused = false): Worker => start(python, [path.join(__dirname, 'gpt_torch.py'), JSON.stringify({ ...sizes, fused })], {})
+
+/** `generate` of transformers in a fresh process. */
+export const huggingFace = (sizes: Sizes, python: string): Worker => start(python, [path.join(__dirname, 'gpt_generate.py'), JSON.stringify(sizes)], { HF_HUB_OFFLINE: '1' })
 
 /** Lets workers do a task in turn, `warm` times unmeasured and then `rounds` times, so that other work on the machine meets them alike. */
 export async function alternate(workers: readonly Worker[], task: string, rounds: number, warm = 3): Promise<Measured[][]> {

@@ -12,6 +12,11 @@ export interface Sizes {
   readonly threads: number
 }
 
+/** The GPT that others are compared at. */
+export const bench: Sizes = { layers: 4, width: 128, heads: 4, vocabulary: 256, batch: 32, length: 48, decodeBatch: 64, threads: 1 }
+/** The size that the labs train on the desk. */
+export const desk: Sizes = { layers: 2, width: 64, heads: 4, vocabulary: 277, batch: 16, length: 88, decodeBatch: 64, threads: 1 }
+
 /** One answer of a worker. */
 export interface Measured {
   readonly ms: number

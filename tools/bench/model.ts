@@ -3,13 +3,10 @@ import { execFileSync } from 'node:child_process'
 import path from 'node:path'
 import { againstNanogpt } from './gpt-nanogpt'
 import { alternate, ours, quantile, torch } from './gpt-process'
+import { bench, desk } from './gpt-sizes'
 import type { Sizes } from './gpt-sizes'
 import type { Figure } from './report'
 import { report } from './report'
-
-const bench: Sizes = { layers: 4, width: 128, heads: 4, vocabulary: 256, batch: 32, length: 48, decodeBatch: 64, threads: 1 }
-/** The size that the labs train on the desk. */
-const desk: Sizes = { layers: 2, width: 64, heads: 4, vocabulary: 277, batch: 16, length: 88, decodeBatch: 64, threads: 1 }
 
 /** The most that ours may take, as a multiple of PyTorch's time. */
 const limits = { tensorflow: 1.5, wasm: 5 } as const
