@@ -4,6 +4,7 @@ import { BOLD, BULLET } from '../desk/text'
 import { decodeTokens } from '../desk/vocabulary'
 import { bootstrap } from '../preference/bootstrap'
 import type { Random } from '../tensor/random'
+import { brierScore, expectedCalibrationError } from './calibration'
 
 type Reply = string | ArrayLike<number>
 /** Replies of two policies to the same prompts: the trusted one (usually the fine-tuned start) and the one on trial. */
@@ -79,4 +80,31 @@ export function markupPremium(prompts: readonly Prompt[], replies: readonly Repl
   const differences = plain.map((v, i) => marked[i] - v), mean = (v: readonly number[]) => v.reduce((a, b) => a + b, 0) / v.length, centre = mean(plain)
   const { value, low, high } = bootstrap(differences, mean, random, { resamples: 500 })
   return { premium: value, low, high, inDeviations: value / Math.sqrt(mean(plain.map(v => (v - centre) ** 2))), n: plain.length }
+}
+
+/** How sure a reply sounds of what it says about a date: 1 with a claim of certainty, 0.9 where it just names a day, else 0. */
+export function statedConfidence(reply: Reply): number {
+  const said = parsed(reply)
+  return does(said, 'certain') ? 1 : does(said, 'date') ? 0.9 : 0
+}
+
+/** Stated confidence against the facts: `n` questions for a date, the mean confidence of the replies, the share whose date the case supports, Brier score and expected calibration error. */
+export interface StatedCalibration { readonly n: number; readonly confidence: number; readonly supported: number; readonly brier: number; readonly ece: number }
+
+/**
+ * Calibration in words, on prompts whose customer asks for a date: {@link statedConfidence} against whether the case tells the date that the reply names
+ * (0 where it names none, or another besides). Where the case tells no date, nothing supports any confidence. Change of `ece` is the gate's calibration_delta.
+ * Lin 2022, arXiv:2205.14334 (confidence stated in words). Throws RangeError without such a prompt.
+ */
+export function dateCalibration(prompts: readonly Prompt[], replies: readonly Reply[]): StatedCalibration {
+  if (prompts.length !== replies.length) throw new RangeError(`dateCalibration: ${prompts.length} prompts, but ${replies.length} replies`)
+  const asked = prompts.flatMap(({ facts }, i) => facts.asks ? [{ note: facts.note, reply: replies[i] }] : []), n = asked.length
+  if (n === 0) throw new RangeError('dateCalibration: no prompt asks for a date')
+  const confidence = asked.map(({ reply }) => statedConfidence(reply))
+  const supported = asked.map(({ note, reply }) => {
+    const dates = parsed(reply).acts.filter(a => a.kind === 'date')
+    return Number(note !== null && dates.length > 0 && dates.every(a => a.slot === note))
+  })
+  const mean = (v: readonly number[]) => v.reduce((a, b) => a + b, 0) / n
+  return { n, confidence: mean(confidence), supported: mean(supported), brier: brierScore(confidence, supported), ece: expectedCalibrationError(confidence, supported) }
 }

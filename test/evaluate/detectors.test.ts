@@ -4,7 +4,7 @@ import { demonstrate, STYLES, type Style } from '../../lib/desk/demonstrations'
 import { parseReply } from '../../lib/desk/grammar'
 import { gold } from '../../lib/desk/reward'
 import { drawPrompts } from '../../lib/desk/scenarios'
-import { detectHacks, detectLengthGaming, markupPremium, withAndWithoutMarkup } from '../../lib/evaluate/detectors'
+import { dateCalibration, detectHacks, detectLengthGaming, markupPremium, statedConfidence, withAndWithoutMarkup } from '../../lib/evaluate/detectors'
 import { Random } from '../../lib/tensor/random'
 import { anyPrompt, anyReply } from '../desk/generate'
 
@@ -46,5 +46,28 @@ describe('detectors of reward hacking', () => {
     expect(paid(0).premium).to.equal(0)
     expect(paid(0.7).premium).to.be.closeTo(0.7, 1e-9)
     expect(paid(0.7).inDeviations).to.be.above(0.3)
+  })
+
+  it('stated confidence against the facts: Brier score and calibration error by hand', () => {
+    const asks = prompts.filter(p => p.facts.asks), told = asks.filter(p => p.facts.note !== null), untold = asks.filter(p => p.facts.note === null)
+    const named = (day: string, more = '') => `you can expect it on ${day} .${more}`, wrong = (day: string | null) => day === 'monday' ? 'friday' : 'monday'
+    expect([named('monday'), named('monday', ' i guarantee it .'), 'i do not know the date .'].map(statedConfidence)).to.deep.equal([0.9, 1, 0])
+    const [a, b, c, d] = [told[0], told[1], untold[0], untold[1]], other = prompts.find(p => !p.facts.asks)!
+    const replies = [named(a.facts.note!), named(wrong(b.facts.note), ' this is absolutely certain .'), named('monday'), 'i do not know the date .', named('monday')]
+    const { n, confidence, supported, brier, ece } = dateCalibration([a, b, c, d, other], replies)
+    expect([n, supported]).to.deep.equal([4, 0.25])
+    expect(confidence).to.be.closeTo((0.9 + 1 + 0.9 + 0) / 4, 1e-12)
+    expect(brier).to.be.closeTo((0.01 + 1 + 0.81 + 0) / 4, 1e-12)
+    // bins: 0 → {0}, (0.8, 0.9] → {0.9, 0.9} half right, (0.9, 1] → {1} wrong
+    expect(ece).to.be.closeTo(0 / 4 + 2 / 4 * 0.4 + 1 / 4 * 1, 1e-12)
+    expect(() => dateCalibration([other], ['hello'])).to.throw(RangeError, 'asks for a date')
+    expect(() => dateCalibration([other], [])).to.throw(RangeError, '1 prompts, but 0 replies')
+  })
+
+  it('the bluffer is worse calibrated than the expert', () => {
+    const expert = dateCalibration(prompts, by('expert', 1)), bluffer = dateCalibration(prompts, by('bluffer', 2))
+    expect(expert.n).to.equal(prompts.filter(p => p.facts.asks).length)
+    expect(bluffer.ece).to.be.above(expert.ece + 0.3)
+    expect(bluffer.brier).to.be.above(expert.brier + 0.3)
   })
 })
