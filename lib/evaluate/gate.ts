@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 
 const change = z.number()
@@ -62,6 +63,18 @@ export function parseGateMetrics(value: unknown, name = 'metrics'): GateMetrics 
   const result = gateMetricsSchema.safeParse(value)
   if (!result.success) throw new Error(`${name}: ${z.prettifyError(result.error)}`)
   return result.data
+}
+
+/** Metrics from a JSON file, for which errors name the file. Throws as parseGateMetrics does, and where the file is not JSON or not there. */
+export function readGateMetrics(path: string): GateMetrics {
+  const text = readFileSync(path, 'utf8')
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new Error(`${path}: not JSON: ${(error as Error).message}`, { cause: error })
+  }
+  return parseGateMetrics(value, path)
 }
 
 const signed = (v: number): string => `${v < 0 ? '−' : '+'}${Math.abs(v).toLocaleString('en', { maximumFractionDigits: 4, useGrouping: false })}`

@@ -6,9 +6,9 @@ import { sum, type Promised, type Tried } from './promise'
 /** The longest that one file may take, and the most memory that reading small files may take besides. */
 const SECONDS = 2, MEGABYTES = 256
 const EACH = { quick: 200, full: 1500 } as const
-/** A reader that starts a thread for each file gets fewer in the quick half. */
-const QUICK_THREADS = 30
-const NAMES = ['model.safetensors', 'config.json', 'tokenizer.json', 'checkpoint', 'preference pairs, .jsonl', 'preference pairs, .csv', 'preference pairs, .parquet'] as const
+/** Of the readers that start a thread for each file, or another process, the quick half reads fewer. */
+const SLOW = ['preference pairs, .parquet', "student's notebook"], QUICK_SLOW = 30
+const NAMES = ['model.safetensors', 'config.json', 'tokenizer.json', 'checkpoint', 'metrics for the gate', 'download', "student's notebook", 'preference pairs, .jsonl', 'preference pairs, .csv', 'preference pairs, .parquet'] as const
 
 /** Reads `count` damaged files in a process of its own. */
 function readDamaged(name: string, count: number, seed: number, note: (progress: string) => void): Promise<Tried> {
@@ -39,7 +39,7 @@ export const files: Promised = {
   what: 'a damaged file is refused by name or read soundly: no crash, no hang, no memory blow-up, no half of it',
   async try(scale, note) {
     const tried: Tried[] = [], seed = Number(process.env.RLHF_SEED ?? 0)
-    for (const name of NAMES) tried.push(await readDamaged(name, scale === 'quick' && name.endsWith('parquet') ? QUICK_THREADS : EACH[scale], seed, note))
+    for (const name of NAMES) tried.push(await readDamaged(name, scale === 'quick' && SLOW.includes(name) ? QUICK_SLOW : EACH[scale], seed, note))
     return sum(tried)
   },
 }

@@ -3,8 +3,8 @@
 /** quick: in `npm test`; full: `npm run trust`, before a release. */
 export type Scale = 'quick' | 'full'
 
-/** What came of trying: how many cases, a line for each that failed, and what was left out here, with the reason. */
-export interface Tried { readonly cases: number; readonly failures: readonly string[]; readonly leftOut?: readonly string[] }
+/** What came of trying: how many cases, a line for each that failed, what was left out here, with the reason, and what was found out besides. */
+export interface Tried { readonly cases: number; readonly failures: readonly string[]; readonly leftOut?: readonly string[]; readonly found?: readonly string[] }
 
 /** A promise. `note` may be called with how far it is. */
 export interface Promised {
@@ -14,7 +14,7 @@ export interface Promised {
 
 /** Adds up. */
 export function sum(parts: readonly Tried[]): Tried {
-  return { cases: parts.reduce((n, p) => n + p.cases, 0), failures: parts.flatMap(p => p.failures), leftOut: parts.flatMap(p => p.leftOut ?? []) }
+  return { cases: parts.reduce((n, p) => n + p.cases, 0), failures: parts.flatMap(p => p.failures), leftOut: parts.flatMap(p => p.leftOut ?? []), found: parts.flatMap(p => p.found ?? []) }
 }
 
 /** One case: fails with what `work` throws. */

@@ -1,6 +1,6 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { renameSync, writeFileSync } from 'node:fs'
 import { Command } from 'commander'
-import { releaseLine, parseGateMetrics, releaseGate } from '../../lib/evaluate/gate'
+import { readGateMetrics, releaseGate, releaseLine } from '../../lib/evaluate/gate'
 import { gateReport } from '../../lib/notebook/gateReport'
 
 /** `npm run gate -- metrics.json`: exit code 0 when ready, 1 when not, 2 when the metrics cannot be judged. */
@@ -11,18 +11,9 @@ const program = new Command('npm run gate --')
   .exitOverride(error => process.exit(error.exitCode === 0 ? 0 : 2))
   .parse()
 
-function read(path: string): unknown {
-  const text = readFileSync(path, 'utf8')
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new Error(`${path}: not JSON: ${(error as Error).message}`, { cause: error })
-  }
-}
-
 const [path] = program.args, { report } = program.opts<{ report?: string }>()
 try {
-  const metrics = parseGateMetrics(read(path), path), verdict = releaseGate(metrics)
+  const metrics = readGateMetrics(path), verdict = releaseGate(metrics)
   if (report !== undefined) {
     writeFileSync(`${report}.tmp`, gateReport(path, metrics, verdict))
     renameSync(`${report}.tmp`, report)

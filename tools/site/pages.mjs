@@ -44,16 +44,16 @@ function page(notebook, from, to, pages, note) {
   return { ...notebook, cells: [{ ...first, source: `${joined(first.source)}\n\n${note}` }, ...rest] }
 }
 
-/** Writes all pages and Sphinx's table of contents below `folder`. */
-export function stage(folder) {
-  const labs = readdirSync(path.join(root, 'notebooks')).filter(name => name.endsWith('.ipynb')).sort()
+/** Writes all pages and Sphinx's table of contents below `folder`, of the labs in `notebooks`. */
+export function stage(folder, notebooks) {
+  const labs = readdirSync(notebooks).filter(name => name.endsWith('.ipynb')).sort()
   const pages = { ...documents, ...Object.fromEntries(labs.flatMap(name => [[`notebooks/${name}`, `labs/${name}`], [`notebooks/solutions/${name}`, `solutions/${name}`]])) }
   const write = (name, text) => {
     mkdirSync(path.dirname(path.join(folder, name)), { recursive: true })
     writeFileSync(path.join(folder, name), text)
   }
   for (const [from, to] of Object.entries(pages)) {
-    const text = readFileSync(path.join(root, from), 'utf8')
+    const text = readFileSync(from.endsWith('.ipynb') ? path.join(notebooks, path.relative('notebooks', from)) : path.join(root, from), 'utf8')
     if (to.endsWith('.md')) { write(to, relink(text, from, to, pages)); continue }
     const solved = to.startsWith('solutions/'), name = path.basename(to)
     const note = solved ? `*This is the solved notebook of [the lab](../labs/${name}).*` : `*This page shows the lab as it is handed out. To do it, run \`npm start\` and open \`${from}\`; [the solved notebook](../solutions/${name}) is here, too.*`

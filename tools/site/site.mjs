@@ -10,7 +10,7 @@ import { must, step, SetupError } from '../setup/say.mjs'
 import { alone, fail } from '../setup/setup.mjs'
 import { stage } from './pages.mjs'
 
-const options = flags('npm run site -- [--out FOLDER] [--no-reference]', { out: { type: 'string', default: path.join(root, 'site') }, 'no-reference': { type: 'boolean' } })
+const options = flags('npm run site -- [--out FOLDER] [--notebooks FOLDER] [--no-reference]', { out: { type: 'string', default: path.join(root, 'site') }, notebooks: { type: 'string', default: path.join(root, 'notebooks') }, 'no-reference': { type: 'boolean' } })
 const out = path.resolve(options.out)
 
 /** Keyboard users must be able to scroll what scrolls. */
@@ -29,7 +29,7 @@ async function main() {
   try {
     const source = path.join(work, 'source'), built = path.join(work, 'html')
     await step('pages', () => {
-      stage(source)
+      stage(source, path.resolve(options.notebooks))
       cpSync(path.join(root, 'tools/site/static'), path.join(source, 'static'), { recursive: true })
       cpSync(path.join(root, 'node_modules/plotly.js-cartesian-dist-min/plotly-cartesian.min.js'), path.join(source, 'static/plotly.min.js'))
       cpSync(path.join(root, 'tools/site/conf.py'), path.join(source, 'conf.py'))
