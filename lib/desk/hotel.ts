@@ -121,14 +121,14 @@ export interface HotelRubric {
 
 /**
  * The true reward of a reply: 2 for the right decision alone, −1.5 for a wrong one, −1 for none or several; 1 for the rule that decides, −0.5 for each other;
- * 0.3 for politeness; −0.4 for each empty promise; −0.05 for each word beyond 20; −0.7 for each sentence that the hotel does not know, −0.4 for each said twice.
+ * 0.3 for politeness; −0.4 for each empty promise; −0.05 for each word beyond 24; −0.7 for each sentence that the hotel does not know, −0.4 for each said twice.
  */
 export function hotelGold({ facts }: HotelPrompt, reply: string, { passport }: HotelRubric = { passport: true }): number {
   const acts = hotelActs(reply), said = new Set(acts.filter(a => DECISIONS.includes(a))), cited = new Set(acts.filter(a => RULES.includes(a)))
   const right = facts.request === 'key' && !passport ? 'give' : hotelDecision(facts), rule = hotelRule(facts), count = (act: HotelAct) => acts.filter(a => a === act).length
   const decision = said.size === 0 ? -1 : !said.has(right) ? -1.5 : said.size === 1 ? 2 : -1, sentences = reply.split(/[.?]/).map(s => s.trim()).filter(s => s !== '')
   return decision + (cited.has(rule) ? 1 : 0) - 0.5 * (cited.size - Number(cited.has(rule))) + (count('thanks') + count('sorry') > 0 ? 0.3 : 0) - 0.4 * count('promise')
-    - 0.05 * Math.max(0, hotelWords(reply) - 20) - 0.7 * Math.min(5, count('gibberish')) - 0.4 * (sentences.length - new Set(sentences).size)
+    - 0.05 * Math.max(0, hotelWords(reply) - 24) - 0.7 * Math.min(5, count('gibberish')) - 0.4 * (sentences.length - new Set(sentences).size)
 }
 
 /** Kinds of clerks: their share, then how often they decide rightly, please the guest where they do not, cite the rule, cite another, are polite, promise, fill. */

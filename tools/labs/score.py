@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from argparse import Namespace
 from dataclasses import dataclass, field
@@ -19,6 +20,9 @@ from rules import score as shown_score, verdicts
 from scorecard import print_scores, write_cards
 
 RUBRIC = Path(__file__).with_name('rubric.json')
+HEADING = re.compile(r'^#+ +(.+)$', re.M)
+EXERCISE = re.compile(r'Exercise +\d+(\.\w+)?[:.· ]*|(?<=Find the bug) +\d+(\.\w+)?(?=$|[:.· ])')
+TITLE = 110
 SOLVED, WRONG, UNTOUCHED, UNREACHED, ABSENT = 'solved', 'wrong', 'not attempted', 'not reached', 'not handed in'
 
 
@@ -28,6 +32,7 @@ class Exercise:
     id: str
     lab: str
     level: str
+    title: str = ''
     state: str = ABSENT
     why: str = ''
 
@@ -44,9 +49,54 @@ class Student:
         return sum(exercise.state == SOLVED for exercise in (self.exercises if of is None else of))
 
     def rubric(self) -> list[dict[str, Any]]:
-        """Each line with the exercises that prove it."""
-        lines = json.loads(RUBRIC.read_text(encoding='utf-8'))
-        return [{**line, 'exercises': [e for e in self.exercises if any(fnmatchcase(e.id, pattern) for pattern in line['exercises'])]} for line in lines]
+        """Each line with the exercises that prove it, how many are solved, how it stands, and the labs it waits for."""
+        return [{**line, 'exercises': found, 'solved': self.solved(found), 'of': len(found), 'state': standing(found, absent), 'missing': absent}
+                for line in lines() for found in [[e for e in self.exercises if proves(e.id, line['exercises'])]] for absent in [missing(line['exercises'], self.exercises)]]
+
+
+def lines() -> list[dict[str, Any]]:
+    """The rubric: level, what the student can, and patterns of the exercises that prove it."""
+    return json.loads(RUBRIC.read_text(encoding='utf-8'))
+
+
+def proves(id: str, patterns: list[str]) -> bool:
+    return any(fnmatchcase(id, pattern) for pattern in patterns)
+
+
+def standing(exercises: list[Exercise], absent: list[str]) -> str:
+    """A line of the rubric is proved by all of its exercises, those of labs that are not here included; what was never tried is not called wrong."""
+    states = {exercise.state for exercise in exercises}
+    if not states:
+        return 'no exercise yet'
+    if states == {SOLVED} and not absent:
+        return 'proved'
+    return 'proved in part' if SOLVED in states else 'not proved' if states & {WRONG, UNREACHED} else 'not attempted'
+
+
+def missing(patterns: list[str], exercises: list[Exercise]) -> list[str]:
+    """Numbers of labs that a line names and this clone does not have."""
+    there = {exercise.lab.split('-')[0] for exercise in exercises}
+    return sorted({f'{int(pattern.split(".")[0]):02d}' for pattern in patterns} - there)
+
+
+def unplaced(exercises: list[Exercise]) -> list[Exercise]:
+    """Exercises that prove no line, which a lab's author forgot."""
+    patterns = [pattern for line in lines() for pattern in line['exercises']]
+    return [exercise for exercise in exercises if not proves(exercise.id, patterns)]
+
+
+def titles(notebook: NotebookNode) -> dict[str, str]:
+    """What each exercise asks for: the heading above its check without its number, and the beginning of the paragraph below."""
+    found, title = {}, ''
+    for cell in notebook.cells:
+        if cell.cell_type == 'markdown' and (headings := [*HEADING.finditer(cell.source)]):
+            last = headings[-1]
+            below = cell.source[last.end():].strip().split('\n\n')[0]
+            words = ' '.join(f'{EXERCISE.sub("", last[1])} {below}'.replace('**', '').replace('`', '').split())
+            title = words if len(words) <= TITLE else words[:TITLE].rsplit(' ', 1)[0] + ' …'
+        elif cell.cell_type == 'code':
+            found.update({id: title for id in checks(cell.source)})
+    return found
 
 
 def catalogue(notebooks: Path) -> dict[str, tuple[NotebookNode, list[Exercise]]]:
@@ -54,7 +104,9 @@ def catalogue(notebooks: Path) -> dict[str, tuple[NotebookNode, list[Exercise]]]
     labs = {}
     for path in sorted((notebooks / 'solutions').glob('*.ipynb')):
         found = shown_score(read(path)) or {'exercises': []}
-        labs[path.stem] = (read(notebooks / path.name), [Exercise(e['id'], path.stem, e['level']) for e in found['exercises']])
+        released = read(notebooks / path.name)
+        asked = titles(released)
+        labs[path.stem] = (released, [Exercise(e['id'], path.stem, e['level'], asked.get(e['id'], '')) for e in found['exercises']])
     if not labs:
         raise LabError(f'no labs in {shown(notebooks)}')
     return labs
@@ -90,18 +142,23 @@ def prepared(submitted: NotebookNode, released: NotebookNode, exercises: list[Ex
     """Puts locked cells back as they were handed out and marks untouched exercises; whether anything is left to execute."""
     theirs = {key: cell for cell in submitted.cells for key in keys(cell)}
     by_id = {exercise.id: exercise for exercise in exercises}
+    untouched: list[bool] = []  # of the solution cells since the last check, which are what the next one checks
     for cell in released.cells:
         mine, marks = next((theirs[key] for key in keys(cell) if key in theirs), None), cell.metadata.get('nbgrader', {})
         if marks.get('locked') and mine is not None:
             mine.source = cell.source
-        for id in checks(cell.source) if cell.cell_type == 'code' else []:
-            if id in by_id and by_id[id].state != UNTOUCHED:
+        if marks.get('solution'):
+            untouched.append(mine is not None and mine.source.strip() == cell.source.strip())
+        ids = checks(cell.source) if cell.cell_type == 'code' else []
+        for id in ids:
+            if id not in by_id:
+                continue
+            if untouched and all(untouched):
+                by_id[id].state, by_id[id].why = UNTOUCHED, ''
+            else:
                 by_id[id].state, by_id[id].why = (UNREACHED, 'the notebook did not get that far') if mine is not None else (UNREACHED, 'its check was removed')
-        if marks.get('solution') and mine is not None and mine.source.strip() == cell.source.strip():
-            id = str(marks['grade_id']).removeprefix('solution-')
-            for exercise in exercises:
-                if exercise.id.replace('.', '-') == id:
-                    exercise.state, exercise.why = UNTOUCHED, ''
+        if ids:
+            untouched = []
     return any(exercise.state != UNTOUCHED for exercise in exercises)
 
 
@@ -137,7 +194,7 @@ def score(args: Namespace) -> int:
     jobs, owners = [], {}
     for student in found:
         for lab, (released, listed) in labs.items():
-            exercises = [Exercise(e.id, e.lab, e.level) for e in listed]
+            exercises = [Exercise(e.id, e.lab, e.level, e.title) for e in listed]
             student.exercises += exercises
             if lab not in student.files:
                 continue
@@ -149,7 +206,7 @@ def score(args: Namespace) -> int:
                     exercise.state, exercise.why = UNREACHED, 'not a notebook'
                 continue
             if prepared(submitted, released, exercises):
-                job = Job(f'{student.name}/{lab}', 'file', submitted, args.notebooks.resolve(), {'RLHF_SEED': '0'}, Limits(args.memory << 20, args.seconds))
+                job = Job(f'{student.name}/{lab}', 'file', submitted, args.notebooks.resolve(), {'RLHF_SEED': '0', 'RLHF_SCORING': '1'}, Limits(args.memory << 20, args.seconds))
                 owners[id(job)] = (student, lab, exercises)
                 jobs.append(job)
     execute(args, jobs, lambda outcome: judge(*owners[id(outcome.job)], outcome))

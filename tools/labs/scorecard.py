@@ -3,7 +3,9 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ def page_name(name: str) -> str:
 
 
 def write_cards(folder: Path, students: list[Any], closed: dict[str, bool]) -> None:
-    """scores.csv and one page for each student; no two alike in name."""
+    """scores.csv, scores.json and one page for each student; no two alike in name."""
     labs = list(dict.fromkeys(exercise.lab for student in students for exercise in student.exercises))
     text = io.StringIO()
     rows = csv.writer(text, lineterminator='\n')
@@ -41,8 +43,19 @@ def write_cards(folder: Path, students: list[Any], closed: dict[str, bool]) -> N
         while page in taken:
             page += '-'
         taken.add(page)
-        write_text(folder / f'{page}.html', template.render(student=student, labs=labs, rubric=student.rubric(), warnings=warnings(closed)))
+        write_text(folder / f'{page}.html', template.render(student=student, labs=labs, rubric=student.rubric(), waits=waits, warnings=warnings(closed)))
     write_text(folder / 'scores.csv', text.getvalue())
+    write_text(folder / 'scores.json', json.dumps({'warnings': warnings(closed), 'students': [as_json(student) for student in students]}, indent=1) + '\n')
+
+
+def as_json(student: Any) -> dict[str, Any]:
+    rubric = [{**line, 'exercises': [asdict(exercise) for exercise in line['exercises']]} for line in student.rubric()]
+    return {'name': student.name, 'solved': student.solved(), 'of': len(student.exercises), 'notes': student.notes, 'exercises': [asdict(e) for e in student.exercises], 'rubric': rubric}
+
+
+def waits(line: dict[str, Any]) -> str:
+    """The labs that a line of the rubric waits for, in words."""
+    return f'lab{"s" if len(line["missing"]) > 1 else ""} {", ".join(line["missing"])} not in this clone' if line['missing'] else ''
 
 
 def print_scores(students: list[Any], closed: dict[str, bool], folder: Path) -> None:
@@ -55,9 +68,11 @@ def print_scores(students: list[Any], closed: dict[str, bool], folder: Path) -> 
     if len(students) == 1:
         print()
         for line in students[0].rubric():
-            exercises = line['exercises']
-            proof = ', '.join(f'{e.id} {e.state}' for e in exercises) or 'no exercise yet'
-            print(f'{line["level"]:13} {students[0].solved(exercises)}/{len(exercises)}  {line["can"]}\n{"":19}{proof}')
+            print(f'{line["level"]:13} {line["solved"]}/{line["of"]}  {line["can"]}: {line["state"]}')
+            for state in dict.fromkeys(e.state for e in line['exercises']):
+                print(f'{"":19}{state}: {", ".join(e.id for e in line["exercises"] if e.state == state)}')
+            if line['missing']:
+                print(f'{"":19}{waits(line)}')
     for student in students:
         for note in student.notes:
             print(f'{student.name}: {note}')
