@@ -13,6 +13,7 @@ import {
   workedExample, prettify, gold, goldLine, deskDemonstrations, demonstrate, deskSft, deskPolicy, deskReplies, deskSequence, judgeReplies,
   DESK_CONFIG, responseLogps, scoredLogits, nll, padExamples, pearson, deskComparisons, judgeComparisons, bayesAccuracy, FAIR, parseReply,
   dpo, adamw, cosineToMinimumSchedule, decodeTokens, EOS, disposeTraining, type LanguageModel, type Prompt, type SftMetrics,
+  claimTable,
 } from 'rlhf-labs'
 
 // %% promises=["text"]
@@ -416,6 +417,14 @@ await show([
 
 // %% promises=["text"]
 score()
+
+// %% [markdown]
+// ## Is it luck?
+//
+// Everything above ran under one seed. These are the figures that a seed moves, measured under four of them. `npm run labs -- seeds 01` measures them again.
+
+// %% promises=["table"]
+await show(claimTable('01'), { caption: 'the claims of this lab under four seeds', maxRows: 60 })
 
 // %% [markdown]
 // ## Recap

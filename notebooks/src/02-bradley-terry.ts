@@ -15,6 +15,7 @@ import {
   fitBradleyTerry, bradleyTerryByMM, strengthOf, strengthDifference, advantageOf, NoMaximumError, elo, toElo,
   brierScore, calibrationBins, expectedCalibrationError, standardDeviation,
   nflGames, nflComparisons, shippedNflBrier,
+  claimTable,
 } from 'rlhf-labs'
 
 // %% promises=["text"]
@@ -670,6 +671,14 @@ await show([
 const means = [fit, fit2020].map(f => Math.abs(mean(Array.from(f.strengths))))
 claim('the fits of this lab are centred', means.every(m => m < 1e-9), { fits: means.length })
 score()
+
+// %% [markdown]
+// ## Is it luck?
+//
+// Everything above ran under one seed. These are the figures that a seed moves, measured under four of them. `npm run labs -- seeds 02` measures them again.
+
+// %% promises=["table"]
+await show(claimTable('02'), { caption: 'the claims of this lab under four seeds', maxRows: 60 })
 
 // %% [markdown]
 // ## Recap

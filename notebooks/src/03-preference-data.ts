@@ -16,6 +16,7 @@ import {
   winProbability, logisticRegression, cohenKappa, confusion, fleissKappa, krippendorffAlpha, labelCounts,
   bootstrap, wilsonInterval, positionBias, swapTest,
   pandaLm, llmBar, majorityVote, wordCount, LLMBAR_PARTS, type PandaLmItem,
+  claimTable,
 } from 'rlhf-labs'
 
 // %% [markdown]
@@ -794,6 +795,14 @@ claim('the repaired log splits without overlap', promptOverlap(final).length ===
   'rows before': dirty.length, 'rows after': kept.length, train: final.train.length, eval: final.eval.length,
 })
 score()
+
+// %% [markdown]
+// ## Is it luck?
+//
+// Everything above ran under one seed. These are the figures that a seed moves, measured under four of them. `npm run labs -- seeds 03` measures them again.
+
+// %% promises=["table"]
+await show(claimTable('03'), { caption: 'the claims of this lab under four seeds', maxRows: 60 })
 
 // %% [markdown]
 // ## Recap

@@ -16,6 +16,7 @@ import {
   rewardModelLoss, withScoreHead, hiddenStates, sequenceScores, padSequences, pairAccuracy, regressScores,
   winProbability, expectedCalibrationError, calibrationBins, pearson, disposeTraining,
   type LanguageModel, type DeskRewardOptions,
+  claimTable,
 } from 'rlhf-labs'
 
 // %% promises=["text"]
@@ -307,7 +308,7 @@ claim('a margin spreads the scores, centring holds their level near 0',
 // Now an annotator with four weaknesses: likes long replies, markup, "you are right", and confidence. The weaknesses are *planted*: so many logits for each. Same pairs, same training.
 
 // %% promises=["text"] sampled=true
-const tastes = { ...FAIR, length: 1, format: 3, agree: 4.5, confident: 3 }
+const tastes = { ...FAIR, length: 1.5, format: 3, agree: 4.5, confident: 3 }
 const swayedChoices = judgeComparisons(train, tastes, Random.seed(seed).split('labels'))
 const swayed = await fit({ pairs: rewardPairs(swayedChoices) }, 'reward model of the swayed annotator')
 const turned = choices.filter((c, i) => c.chosen !== swayedChoices[i].chosen).length
@@ -443,6 +444,14 @@ claim('our fair model is healthy: loss below log 2, mean reward near 0',
   })
 fair.free()
 score()
+
+// %% [markdown]
+// ## Is it luck?
+//
+// Everything above ran under one seed. These are the figures that a seed moves, measured under four of them. `npm run labs -- seeds 04` measures them again.
+
+// %% promises=["table"]
+await show(claimTable('04'), { caption: 'the claims of this lab under four seeds', maxRows: 60 })
 
 // %% [markdown]
 // ## Recap

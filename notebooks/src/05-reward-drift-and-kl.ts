@@ -12,6 +12,7 @@ import {
   tf, ready, announceBackend, labSeed, Random, show, lines, frontier, progress, predict, reveal, claim, todo, check, score,
   k1, k2, k3, klExact, exactKl, k3Penalty, shapedReward, shapedTokenRewards,
   klOptimalPolicy, bestOfN, bestOfNKl, adaptKl, standardDeviation,
+  claimTable,
 } from 'rlhf-labs'
 
 // %% promises=["text"]
@@ -807,6 +808,14 @@ await show([
 
 // %% promises=["text"]
 score()
+
+// %% [markdown]
+// ## Is it luck?
+//
+// Everything above ran under one seed. These are the figures that a seed moves, measured under four of them. `npm run labs -- seeds 05` measures them again.
+
+// %% promises=["table"]
+await show(claimTable('05'), { caption: 'the claims of this lab under four seeds', maxRows: 60 })
 
 // %% [markdown]
 // ## Recap
