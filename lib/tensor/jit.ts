@@ -1,7 +1,7 @@
 import { tf } from './backend'
 import { createJit } from './jit/index'
 
-export { JitTraceError } from './jit/index'
+export { JitTraceError, tracing } from './jit/index'
 export type { Explained, Jitted, JitMode, JitOptions } from './jit/index'
 
 const off = () => process.env.JIT === '0'

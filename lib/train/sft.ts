@@ -31,6 +31,8 @@ export interface SftOptions {
   /** Examples a step (default 32), cut into `accumulate` (default 1) pieces whose gradients are summed: the same step in less memory. */
   readonly batchSize?: number
   readonly accumulate?: number
+  /** The parts side by side, each on a core of its own, instead of one after the other: see updateInPieces. */
+  readonly together?: boolean
   /** Default: AdamW, weight decay 0, gradients clipped to norm 1, at a constant rate of 1e-3, which suits models of this library's size. */
   readonly optimiser?: Optimiser
   readonly schedule?: Schedule
@@ -74,7 +76,7 @@ const scored = ({ ids, promptLength }: Example) => ids.length - Math.max(1, prom
  * Every epoch takes the examples in a new order that the seed decides. Stops with an error at the first loss or gradient that is not finite.
  */
 export function sft(options: SftOptions): Training<SftMetrics> {
-  const { model: { config, params }, examples, batchSize = 32, accumulate = 1, optimiser = adamw({ lr: 1e-3, maxGradNorm: 1 }), loss = nll, shuffle = true } = options
+  const { model: { config, params }, examples, batchSize = 32, accumulate = 1, together, optimiser = adamw({ lr: 1e-3, maxGradNorm: 1 }), loss = nll, shuffle = true } = options
   const schedule = options.schedule ?? constantSchedule({ lr: 1e-3 }), perEpoch = Math.ceil(examples.length / batchSize), steps = options.steps ?? perEpoch
   const objective = objectiveOf(config, loss)
   check(options, batchSize, accumulate)
@@ -84,7 +86,7 @@ export function sft(options: SftOptions): Training<SftMetrics> {
       const order = shuffle ? random.split(`epoch ${epoch}`).shuffle(examples) : examples, batch = order.slice(first, first + batchSize)
       const size = Math.ceil(batch.length / accumulate), pieces = Array.from({ length: Math.ceil(batch.length / size) }, (_, i) => batch.slice(i * size, (i + 1) * size))
       const tokens = batch.reduce((n, e) => n + scored(e), 0), dropout = random.split(`step ${t}`)
-      const learning_rate = schedule(t), done = updateInPieces(state, { role: 'policy', optimiser, learningRate: learning_rate, objective, pieces: pieces.map(piece => prepare(config, piece, tokens, dropout)) })
+      const learning_rate = schedule(t), done = updateInPieces(state, { role: 'policy', optimiser, learningRate: learning_rate, objective, together, pieces: pieces.map(piece => prepare(config, piece, tokens, dropout)) })
       const mean = (name: 'entropy' | 'hits') => done.aux.reduce((sum, piece) => sum + piece[name][0], 0) / tokens
       const num_tokens = (state.more as { num_tokens: number }).num_tokens + batch.reduce((n, e) => n + e.ids.length, 0)
       state.more = { num_tokens }

@@ -67,20 +67,21 @@ export function update<H extends Inputs<H>, A extends Tensors>(state: TrainState
 }
 
 /**
- * The same step from a batch in pieces, one after the other in memory: the loss is the sum of theirs, the gradient too. Where the loss is a
- * mean over the whole batch, its size must come with each piece. Returns what every piece reports.
+ * The same step from a batch in pieces: the loss is the sum of theirs, the gradient too. Where the loss is a mean over the whole batch, its
+ * size must come with each piece. One after the other, so that only one is in memory; or `together` in one compiled step, each on a core of
+ * its own as far as there are cores (and, with TF_NUM_INTEROP_THREADS, threads for them). Returns what every piece reports.
  */
-export function updateInPieces<H extends Inputs<H>, A extends Tensors>(state: TrainState, options: UpdateOptions<H, A> & { readonly pieces: readonly H[] }): { loss: number, gradNorm: number, aux: Read<A>[] } {
-  const { role, optimiser, learningRate, objective, pieces } = options, params = state.models[role], before = state.optimisers[role]
+export function updateInPieces<H extends Inputs<H>, A extends Tensors>(state: TrainState, options: UpdateOptions<H, A> & { readonly pieces: readonly H[], readonly together?: boolean }): { loss: number, gradNorm: number, aux: Read<A>[] } {
+  const { role, optimiser, learningRate, objective, pieces, together = pieces.length === 1 } = options, params = state.models[role], before = state.optimisers[role]
   if (!params || !before) throw new Error(`update: no role '${role}' in the state, which has ${Object.keys(state.models).join(', ')}`)
   if (pieces.length === 0) throw new Error('update: no pieces')
   const rates = optimiser.rates(before.step + 1, learningRate)
   let done: Tensors = {}, loss = 0
   const aux: Read<A>[] = []
   try {
-    if (pieces.length === 1) {
-      done = tf.tidy(() => compiledFor(objective, optimiser).whole({ params, slots: before.slots, rates: toTensors(rates), inputs: toTensors(pieces[0]) }))
-      loss = readOne(done, state.step + 1, aux)
+    if (together) {
+      done = tf.tidy(() => compiledFor(objective, optimiser).whole({ params, slots: before.slots, rates: toTensors(rates), pieces: pieces.map(piece => toTensors(piece)) }))
+      for (const i of pieces.keys()) loss += readOne(under(done, `piece ${i}`), state.step + 1, aux)
     } else {
       let sum: Tensors | undefined
       try {
@@ -112,27 +113,29 @@ export function updateInPieces<H extends Inputs<H>, A extends Tensors>(state: Tr
   }
 }
 
-interface StepInputs<H> { readonly params: Params, readonly slots: Vectors, readonly rates: OnDevice<Rates>, readonly inputs: OnDevice<H> }
+interface StepInputs<H> { readonly params: Params, readonly slots: Vectors, readonly rates: OnDevice<Rates>, readonly pieces: readonly OnDevice<H>[] }
+type Gradient<H> = (inputs: { readonly params: Params, readonly inputs: OnDevice<H> }) => tfjs.NamedTensorMap
 
-/** Forward, backward and the optimiser's step as one computation on tensors. */
-const wholeStep = <H, A extends Tensors>(objective: StepObjective<H, A>, optimiser: Optimiser) => ({ params, slots, rates, inputs }: StepInputs<H>) => {
-  const { value, grads, aux } = valueAndGrads(weights => objective(weights, inputs), params)
-  const next = optimiser.apply(grads, slots, params, rates)
-  tf.dispose(grads)
-  return named({ loss: value, aux, ...next })
-}
-
-const gradientStep = <H, A extends Tensors>(objective: StepObjective<H, A>) => ({ params, inputs }: Pick<StepInputs<H>, 'params' | 'inputs'>) => {
+/** Forward and backward of a piece as one computation on tensors. */
+const gradientStep = <H, A extends Tensors>(objective: StepObjective<H, A>): Gradient<H> => ({ params, inputs }) => {
   const { value, grads, aux } = valueAndGrads(weights => objective(weights, inputs), params)
   return named({ loss: value, grads, aux })
 }
 
-const applyStep = (optimiser: Optimiser) => ({ grads, slots, params, rates }: Omit<StepInputs<unknown>, 'inputs'> & { readonly grads: Params }) =>
+/** That of every piece and the optimiser's step. XLA compiles the gradients; the step itself is quicker as a graph. */
+const wholeStep = <H>(gradient: Gradient<H>, optimiser: Optimiser) => ({ params, slots, rates, pieces }: StepInputs<H>) => {
+  const parts = pieces.map(inputs => gradient({ params, inputs })), grads = parts.map(part => under(part, 'grads')).reduce((sum, more) => addUp(sum, more))
+  const next = optimiser.apply(grads, slots, params, rates)
+  tf.dispose(grads)
+  return named({ ...Object.fromEntries(parts.map((part, i) => [`piece ${i}`, Object.fromEntries(Object.entries(part).filter(([name]) => !name.startsWith('grads ')))])), ...next })
+}
+
+const applyStep = (optimiser: Optimiser) => ({ grads, slots, params, rates }: Omit<StepInputs<unknown>, 'pieces'> & { readonly grads: Params }) =>
   named(optimiser.apply(grads, slots, params, rates))
 
 interface Compiled<H> {
   readonly whole: (inputs: StepInputs<H>) => tfjs.NamedTensorMap
-  readonly gradient: (inputs: Pick<StepInputs<H>, 'params' | 'inputs'>) => tfjs.NamedTensorMap
+  readonly gradient: Gradient<H>
   readonly apply: ReturnType<typeof applyStep>
 }
 
@@ -142,16 +145,22 @@ const compiled = new WeakMap<object, WeakMap<Optimiser, Compiled<never>>>()
 function compiledFor<H, A extends Tensors>(objective: StepObjective<H, A>, optimiser: Optimiser): Compiled<H> {
   const own = compiled.get(objective) ?? new WeakMap<Optimiser, Compiled<never>>()
   compiled.set(objective, own)
-  const steps = own.get(optimiser) as Compiled<H> | undefined ?? {
-    whole: orEagerly(wholeStep(objective, optimiser), 'the update step'), gradient: orEagerly(gradientStep(objective), 'the gradient of a piece'), apply: orEagerly(applyStep(optimiser), "the optimiser's step"),
+  let steps = own.get(optimiser) as Compiled<H> | undefined
+  if (!steps) {
+    const plain = gradientStep(objective), gradient = jit(plain, { name: 'the gradient' }) as unknown as Gradient<H>
+    steps = {
+      whole: orEagerly('the update step', jit(wholeStep(gradient, optimiser), { name: 'the update step', mode: 'graph' }), wholeStep(plain, optimiser)),
+      gradient: orEagerly('the gradient of a piece', gradient, plain),
+      apply: orEagerly("the optimiser's step", jit(applyStep(optimiser), { name: "the optimiser's step", mode: 'graph' }), applyStep(optimiser)),
+    }
+    own.set(optimiser, steps)
   }
-  own.set(optimiser, steps)
   return steps
 }
 
 /** The function compiled; where something in it cannot be, it says so once and runs as it is. */
-function orEagerly<I extends object>(step: (inputs: I) => tfjs.NamedTensorMap, name: string): (inputs: I) => tfjs.NamedTensorMap {
-  const fast = jit(step as (inputs: never) => tfjs.NamedTensorMap, { name }) as unknown as typeof step
+function orEagerly<I extends object>(name: string, compiled: unknown, step: (inputs: I) => tfjs.NamedTensorMap): (inputs: I) => tfjs.NamedTensorMap {
+  const fast = compiled as typeof step
   let eager = false
   return inputs => {
     if (eager) return step(inputs)

@@ -57,6 +57,34 @@ describe('tensor/jit', () => {
     }).timeout(120_000)
   }
 
+  for (const mode of ['graph', 'xla'] as const) {
+    it(`runs a loop as one call, by ${mode}, with what does not change beside the state`, () => {
+      const power = jit.loop(({ i }: { i: tfjs.Tensor, x: tfjs.Tensor }, { n }: { n: tfjs.Tensor, w: tfjs.Tensor }) => tf.less(i, n), ({ i, x }, { w }) => ({ i: tf.add(i, tf.scalar(1, 'int32')), x: tf.matMul(x, w) }), { mode })
+      const w = normal(3, 3), eye = tf.eye(3)
+      for (const n of [0, 1, 5, 2]) {
+        const { i, x } = power({ i: tf.scalar(0, 'int32'), x: eye }, { n: tf.scalar(n, 'int32'), w })
+        expect(i.dataSync()[0]).to.equal(n)
+        near(x, Array.from({ length: n }).reduce<tfjs.Tensor>(y => tf.matMul(y as tfjs.Tensor2D, w as tfjs.Tensor2D), eye), `power ${n}`)
+      }
+      expect(states(power)).to.deep.equal(compiles() ? ['compiled'] : [])
+      power.dispose()
+      if (compiles()) expect(() => jit.loop((x: tfjs.Tensor) => tf.less(tf.sum(x), 1), x => tf.concat([x, x]), { mode })(eye, null)).to.throw(JitTraceError, 'types and shapes must stay')
+    })
+  }
+
+  it('calls what XLA compiles from within a graph, twice for two pieces', () => {
+    const piece = jit((w: tfjs.Tensor, x: tfjs.Tensor) => valueAndGrads(({ v }) => ({ loss: tf.mean<tfjs.Scalar>(tf.square(tf.mul(v, x))) }), { v: w }).grads.v, { mode: 'xla' })
+    const whole = jit((w: tfjs.Tensor, xs: tfjs.Tensor[]) => tf.sub(w, tf.mul(tf.addN(xs.map(x => piece(w, x))), 0.1)), { mode: 'graph' })
+    for (let call = 0; call < 4; call++) {
+      const w = normal(4), xs = [normal(4), normal(4)]
+      near(whole(w, xs), tf.sub(w, tf.mul(tf.addN(xs.map(x => tf.mul(tf.mul(w, tf.square(x)), 0.5))), 0.1)), 'weights')
+      if (call === 2) piece.dispose() // the whole still has it
+    }
+    expect(states(whole)).to.deep.equal(compiles() ? ['compiled'] : [])
+    if (compiles()) expect(whole.explain()[0].operations).to.be.below(8)
+    whole.dispose()
+  })
+
   it('compiles each shape and type by itself, and warns of the ninth', () => {
     const double = jit((x: tfjs.Tensor, { by }: { by: number }) => tf.mul(x, by), { name: 'double' })
     for (let size = 1; size <= 9; size++) {

@@ -10,6 +10,8 @@ export interface Sizes {
   /** Sequences decoded at once, `length` − 1 positions each. */
   readonly decodeBatch: number
   readonly threads: number
+  /** Pieces of a batch that a training step computes side by side (default 1). */
+  readonly pieces?: number
 }
 
 /** The GPT that others are compared at. */

@@ -13,7 +13,7 @@ import { ready, tf } from '../../lib/tensor/backend'
 import type { OnDevice } from '../../lib/tensor/host'
 import { Random } from '../../lib/tensor/random'
 import { startState } from '../../lib/train/training'
-import { update } from '../../lib/train/update'
+import { updateInPieces } from '../../lib/train/update'
 import type { Sizes } from './gpt-sizes'
 
 let operations = 0
@@ -28,17 +28,18 @@ function countOperations(): () => void {
 }
 
 async function main(): Promise<void> {
-  const sizes = JSON.parse(process.argv[2]) as Sizes, { layers, width, heads, length, vocabulary, batch, decodeBatch } = sizes
+  const sizes = JSON.parse(process.argv[2]) as Sizes, { layers, width, heads, length, vocabulary, batch, decodeBatch, pieces = 1 } = sizes
   const backend = await ready()
   const config = gptConfig({ vocab_size: vocabulary, n_positions: length + 1, n_embd: width, n_layer: layers, n_head: heads, tie_word_embeddings: false })
   const random = Random.seed(0), optimiser = adam({ lr: 1e-3 })
   const params = initParams(config, random), state = startState('bench', { policy: params }, { policy: optimiser.init(params) }, random)
-  const objective = (weights: Params, { batch }: OnDevice<{ batch: ScoredInputs }>) => ({ loss: tf.neg(tf.mean<tfjs.Scalar>(tokenLogps(weights, config, batch))) })
+  const objective = (weights: Params, { batch, count }: OnDevice<{ batch: ScoredInputs, count: number }>) => ({ loss: tf.div<tfjs.Scalar>(tf.neg(tf.sum(tokenLogps(weights, config, batch))), count) })
   const data = Array.from({ length: batch }, () => Array.from({ length: length + 1 }, () => random.int(vocabulary)))
 
   const tasks: Record<string, () => number> = {
     step() {
-      return update(state, { role: 'policy', optimiser, learningRate: 1e-3, objective, inputs: { batch: scoredInputs(config, data) } }).loss
+      const size = batch / pieces, parts = Array.from({ length: pieces }, (_, i) => ({ batch: scoredInputs(config, data.slice(i * size, (i + 1) * size)), count: batch * length }))
+      return updateInPieces(state, { role: 'policy', optimiser, learningRate: 1e-3, objective, pieces: parts, together: true }).loss
     },
     decode() {
       generate(state.models.policy, config, Array.from({ length: decodeBatch }, () => [0]), { maxNewTokens: length - 1, random })

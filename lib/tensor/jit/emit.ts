@@ -35,6 +35,7 @@ function attributeValue(type: string, value: unknown): Buffer {
     case 'bool': return int(5, value ? 1 : 0)
     case 'type': return int(6, value as number)
     case 'shape': return shapeProto(7, value as number[])
+    case 'func': return message(10, bytes(1, value as string))
     case 'list(int)': return list((x: number) => int(3, x))
     case 'list(float)': return list((x: number) => float(4, x))
     case 'list(bool)': return list((x: boolean) => int(5, x ? 1 : 0))
@@ -49,6 +50,9 @@ const attribute = (field: number, name: string, type: string, value: unknown) =>
 
 const constantNode = (name: string, { shape, dtype, data }: Constant) => message(3, bytes(1, name), bytes(2, 'Const'), attribute(5, 'dtype', 'type', dtype),
   message(5, bytes(1, 'value'), message(2, message(8, int(1, dtype), shapeProto(2, shape), bytes(4, data)))))
+
+/** An attribute whose type the definition says. */
+export const symbol = (name: string, value: unknown): Attribute => ({ name, type: 0, value })
 
 /** The names of an operation's outputs and its attributes, with those that the eager interface infers. */
 function completed(binding: Binding, { op, attributes, inputs }: Node): { outputs: string[], attributes: Buffer[] } {
@@ -71,6 +75,10 @@ function completed(binding: Binding, { op, attributes, inputs }: Node): { output
 
 /** A function of TensorFlow's, all but its name. */
 export interface Emitted {
+  /** Whether XLA compiles it. */
+  readonly xla: boolean
+  /** Functions that it calls. */
+  readonly parts: readonly Emitted[]
   /** The FunctionDef under a name. */
   readonly named: (name: string) => Buffer
   /** What is in it: the same for the same computation. */
@@ -82,14 +90,26 @@ export interface Emitted {
   readonly constants: readonly Constant[]
 }
 
-/** Writes a trace as a function: what its results need, each constant once. xla: to be compiled by XLA instead of run as a graph. */
-export function emit(binding: Binding, { nodes, results }: Trace, xla: boolean): Emitted {
+/** How a trace is written. */
+export interface EmitOptions {
+  /** To be compiled by XLA instead of run as a graph. */
+  readonly xla: boolean
+  /** The compiled function of a name. */
+  readonly known: (name: string) => Emitted | undefined
+  /** Arguments that the function takes in this order, needed or not; else those that it needs. */
+  readonly takes?: readonly Taken[]
+}
+
+type Taken = Extract<Source, { kind: 'argument' }>
+
+/** Writes a trace as a function: what its results need, each constant once. */
+export function emit(binding: Binding, { nodes, results }: Trace, { xla, known, takes }: EmitOptions): Emitted {
   const live = new Set<Node>(), stack = [...results]
   while (stack.length > 0) {
     const source = stack.pop()!
     if (source.kind === 'output' && !live.has(source.node)) { live.add(source.node); stack.push(...source.node.inputs) }
   }
-  const inputs: Extract<Source, { kind: 'argument' }>[] = [], places = new Map<number, number>(), names = new Map<Node, { name: string, outputs: string[] }>()
+  const inputs: Taken[] = [], parts = new Set<Emitted>(), places = new Map<number, number>(), names = new Map<Node, { name: string, outputs: string[] }>()
   const constants = new Map<string, { name: string, constant: Constant }>(), body: Buffer[] = []
   const reference = (source: Source): string => {
     if (source.kind === 'output') { const { name, outputs } = names.get(source.node)!; return `${name}:${outputs[source.index]}` }
@@ -105,12 +125,14 @@ export function emit(binding: Binding, { nodes, results }: Trace, xla: boolean):
     }
     return `${constants.get(key)!.name}:output:0`
   }
+  takes?.forEach(reference)
   for (const node of nodes) {
     if (!live.has(node)) continue
-    const { outputs, attributes } = completed(binding, node), name = `n${names.size}`
-    const takes = node.inputs.map(source => bytes(3, reference(source)))
+    const called = known(node.op), real: Node = called ? { ...node, op: 'StatefulPartitionedCall', attributes: [symbol('f', node.op), symbol('Tout', node.outputs)] } : node
+    const { outputs, attributes } = completed(binding, real), name = `n${names.size}`, from = node.inputs.map(source => bytes(3, reference(source)))
+    for (const part of [called, ...node.parts ?? []]) if (part) parts.add(part)
     names.set(node, { name, outputs })
-    body.push(message(3, bytes(1, name), bytes(2, node.op), ...takes, ...attributes))
+    body.push(message(3, bytes(1, name), bytes(2, real.op), ...from, ...attributes, ...called ? [attribute(5, '_XlaMustCompile', 'bool', called.xla)] : []))
   }
   const returns = results.map((source, i) => {
     if (source.kind === 'output') return reference(source)
@@ -120,7 +142,7 @@ export function emit(binding: Binding, { nodes, results }: Trace, xla: boolean):
   const signature = [...inputs.map(({ dtype }, i) => message(2, bytes(1, `x${i}`), int(3, dtype))), ...results.map(({ dtype }, i) => message(3, bytes(1, `y${i}`), int(3, dtype)))]
   const rest = Buffer.concat([...body, ...returns.map((name, i) => message(4, bytes(1, `y${i}`), bytes(2, name))), attribute(5, '_XlaMustCompile', 'bool', xla)])
   return {
-    named: name => Buffer.concat([message(1, bytes(1, name), ...signature), rest]), content: Buffer.concat([...signature, rest]),
+    xla, parts: [...parts], named: name => Buffer.concat([message(1, bytes(1, name), ...signature), rest]), content: Buffer.concat([...signature, rest]),
     inputs: inputs.map(({ index }) => index), outputs: results.length, operations: names.size, constants: [...constants.values()].map(({ constant }) => constant),
   }
 }

@@ -3,15 +3,16 @@ import { emit } from './emit'
 import type { Emitted } from './emit'
 import { nodeBackend } from './native'
 import type { NodeBackend } from './native'
+import { looped, straight } from './look'
+import type { Looked } from './look'
+import { FunctionTable } from './table'
 import { flatten, unflatten } from './tree'
 import type { Flat } from './tree'
-import { JitTraceError, trace, tracing } from './trace'
-import type { Trace } from './trace'
+import { JitTraceError, tracing } from './trace'
+import type { JitMode, Trace } from './trace'
 
 export { JitTraceError, tracing } from './trace'
-
-/** How a function runs: as a graph of TensorFlow's, or compiled by XLA (seconds to compile, then faster). */
-export type JitMode = 'graph' | 'xla'
+export type { JitMode } from './trace'
 
 export interface JitOptions {
   /** Default: as the surroundings say, else graph. */
@@ -57,10 +58,6 @@ interface Entry {
   trace?: Trace, result: Flat['shape'], emitted?: Emitted, name?: string
 }
 
-// A library may be loaded twice into one process, and functions live in one table
-const unique = Math.floor(Math.random() * 2 ** 40).toString(36)
-let count = 0
-
 /** What jit needs from around it. */
 export interface Surroundings {
   /** False: every function runs eagerly. */
@@ -73,20 +70,26 @@ export interface Surroundings {
   readonly keep?: number
 }
 
+/** Makes functions that run compiled. */
+export interface Jit {
+  <F extends (...args: never[]) => unknown>(fn: F, options?: JitOptions): Jitted<F>
+  /**
+   * (state, given) → state: `body` again and again as long as `condition`, a boolean scalar, holds, all in one call. The state keeps its types
+   * and shapes, and no tensor stands in it twice; what does not change (weights) is `given`.
+   */
+  loop<S, G>(condition: (state: S, given: G) => tfjs.Tensor, body: (state: S, given: G) => S, options?: JitOptions): Jitted<(state: S, given: G) => S>
+}
+
 /**
  * Makes `jit` for a TensorFlow.js. A function given to it takes and returns trees of tensors and is pure: the first call with new shapes
  * runs it once operation by operation to see what it does; every call is one call into TensorFlow. The first shape is watched twice, and
  * numbers that differ between the two are an error, since they would be frozen. Anywhere but on tfjs-node with our addon it just runs.
  */
-export function createJit(tf: typeof tfjs, { enabled = () => true, note = console.warn, keep = 64, mode: usual = () => 'graph' }: Surroundings = {}): <F extends (...args: never[]) => unknown>(fn: F, options?: JitOptions) => Jitted<F> {
-  const functions = new Map<string, { name: string, users: Set<Entry> }>(), recent = new Set<Entry>()
+export function createJit(tf: typeof tfjs, { enabled = () => true, note = console.warn, keep = 64, mode: usual = () => 'graph' }: Surroundings = {}): Jit {
+  const table = new FunctionTable(), recent = new Set<Entry>()
 
   function add(backend: NodeBackend, entry: Entry, emitted: Emitted): void {
-    const content = emitted.content.toString('latin1'), known = functions.get(content) ?? { name: `jit_${unique}_${++count}`, users: new Set<Entry>() }
-    if (known.users.size === 0) backend.binding.jitAddFunction!(emitted.named(known.name))
-    functions.set(content, known)
-    known.users.add(entry)
-    Object.assign(entry, { name: known.name, emitted, state: 'compiled', trace: undefined })
+    Object.assign(entry, { name: table.acquire(backend.binding, emitted), emitted, state: 'compiled', trace: undefined })
     recent.add(entry)
     if (recent.size > keep) remove(backend, recent.values().next().value!)
   }
@@ -94,30 +97,22 @@ export function createJit(tf: typeof tfjs, { enabled = () => true, note = consol
   /** Back to as if the shape had never been seen. */
   function remove(backend: NodeBackend, entry: Entry): void {
     recent.delete(entry)
-    if (!entry.emitted) return
-    const content = entry.emitted.content.toString('latin1'), known = functions.get(content)
-    known?.users.delete(entry)
-    if (known?.users.size === 0) { functions.delete(content); backend.binding.jitRemoveFunction!(known.name) }
+    if (entry.name !== undefined) table.release(backend.binding, entry.name)
     Object.assign(entry, { calls: 0, state: 'traced', emitted: undefined, name: undefined })
   }
 
-  return function jit<F extends (...args: never[]) => unknown>(fn: F, { mode = usual(), after = 0, name = fn.name || 'a function' }: JitOptions = {}): Jitted<F> {
-    const entries = new Map<string, Entry>(), plain = fn as unknown as (...args: unknown[]) => tfjs.TensorContainer, run = (...args: unknown[]): unknown => tf.tidy(() => plain(...args))
+  function make({ run, look }: Looked, mode: JitMode, after: number, name: string): unknown {
+    const entries = new Map<string, Entry>()
     let verified = false, warned = false
 
-    /** Runs eagerly and notes what happened; the tensors returned are the caller's. */
-    function watch(backend: NodeBackend, args: unknown[], leaves: readonly tfjs.Tensor[], entry: Entry): unknown {
+    /** Runs eagerly and notes what happened. */
+    function watch(backend: NodeBackend, args: unknown[], leaves: readonly tfjs.Tensor[], entry: Entry): void {
       const start = performance.now()
-      const results = tf.tidy(() => {
-        let result!: Flat
-        entry.trace = trace<unknown>(tf, backend, () => plain(...args), leaves, value => (result = flatten(tf, value, 'the result')).leaves).trace
-        entry.result = result.shape
-        // As compiled, where every result is a tensor of its own
-        return result.leaves.map((leaf, i) => leaves.includes(leaf) || result.leaves.indexOf(leaf) !== i ? leaf.clone() : leaf)
-      })
+      Object.assign(entry, look(backend, args, leaves, table.known))
       entry.traceMs = performance.now() - start
-      return unflatten(entry.result, results)
     }
+
+    const write = (backend: NodeBackend, entry: Entry) => emit(backend.binding, entry.trace!, { xla: mode === 'xla', known: table.known })
 
     function execute(backend: NodeBackend, { name: compiled, emitted, result }: Entry, leaves: readonly tfjs.Tensor[]): unknown {
       const ids = backend.getInputTensorIds(emitted!.inputs.map(index => leaves[index]))
@@ -129,7 +124,7 @@ export function createJit(tf: typeof tfjs, { enabled = () => true, note = consol
     function compile(backend: NodeBackend, entry: Entry, args: unknown[], leaves: readonly tfjs.Tensor[]): unknown {
       const start = performance.now(), memory = process.memoryUsage.rss()
       try {
-        add(backend, entry, emit(backend.binding, entry.trace!, mode === 'xla'))
+        add(backend, entry, write(backend, entry))
         const result = execute(backend, entry, leaves)
         Object.assign(entry, { compileMs: performance.now() - start, grown: process.memoryUsage.rss() - memory })
         if (entry.compileMs > 1000) note(`jit: ${name} compiled in ${(entry.compileMs / 1000).toFixed(1)} s (${entry.emitted!.operations} operations, ${mode})`)
@@ -145,8 +140,8 @@ export function createJit(tf: typeof tfjs, { enabled = () => true, note = consol
     /** A second look, at the second call of the first shape that has one: what changed between two calls would be frozen. */
     function verify(backend: NodeBackend, entry: Entry, args: unknown[], leaves: readonly tfjs.Tensor[]): void {
       const first = entry.emitted!, again: Entry = { ...entry }
-      tf.dispose(watch(backend, args, leaves, again) as tfjs.TensorContainer)
-      const second = emit(backend.binding, again.trace!, mode === 'xla')
+      watch(backend, args, leaves, again)
+      const second = write(backend, again)
       if (!first.content.equals(second.content)) {
         const at = second.constants.find(({ data, shape }) => !first.constants.some(other => other.data.equals(data) && other.shape.join() === shape.join()))
         throw new JitTraceError(at
@@ -157,7 +152,8 @@ export function createJit(tf: typeof tfjs, { enabled = () => true, note = consol
     }
 
     const jitted = (...args: unknown[]): unknown => {
-      const backend = enabled() && !tracing() && tf.engine().state.gradientDepth === 0 ? nodeBackend(tf) : undefined
+      // Within another one it is part of that, but for what XLA compiles within a graph: that is called
+      const within = tracing(), backend = enabled() && (!within || within === 'graph' && mode === 'xla') && tf.engine().state.gradientDepth === 0 ? nodeBackend(tf) : undefined
       if (!backend) return run(...args)
       const { leaves, key } = flatten(tf, args, 'the arguments')
       let entry = entries.get(key)
@@ -178,8 +174,7 @@ export function createJit(tf: typeof tfjs, { enabled = () => true, note = consol
       }
       if (entry.calls <= after) return run(...args)
       // What was watched was also computed; but only the compiled function's own numbers go out, so that they are the same at any call
-      const watched = entry.trace ? undefined : watch(backend, args, leaves, entry)
-      if (watched !== undefined) tf.dispose(watched as tfjs.TensorContainer)
+      if (!entry.trace) watch(backend, args, leaves, entry)
       return compile(backend, entry, args, leaves)
     }
     return Object.assign(jitted, {
@@ -193,6 +188,12 @@ export function createJit(tf: typeof tfjs, { enabled = () => true, note = consol
         entries.clear()
         verified = false
       },
-    }) as unknown as Jitted<F>
+    })
   }
+
+  const jit = (fn: (...args: never[]) => unknown, { mode = usual(), after = 0, name = fn.name || 'a function' }: JitOptions = {}) =>
+    make(straight(tf, fn as unknown as (...args: unknown[]) => tfjs.TensorContainer, mode), mode, after, name)
+  const loop = (condition: unknown, body: unknown, { mode = usual(), after = 0, name = 'a loop' }: JitOptions = {}) =>
+    make(looped(tf, condition as (...args: unknown[]) => tfjs.TensorContainer, body as (...args: unknown[]) => tfjs.TensorContainer, mode), mode, after, name)
+  return Object.assign(jit, { loop }) as unknown as Jit
 }

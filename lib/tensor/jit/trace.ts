@@ -1,4 +1,5 @@
 import type * as tfjs from '@tensorflow/tfjs'
+import type { Emitted } from './emit'
 import type { Attribute, Binding, NodeBackend } from './native'
 
 /** Something inside a jit function that cannot be compiled; the message names the call and its line. */
@@ -13,15 +14,18 @@ export type Source =
 /** A tensor that was made of host numbers while tracing: it is the same at every later call. */
 export interface Constant { readonly kind: 'constant', readonly shape: readonly number[], readonly dtype: number, readonly data: Buffer, readonly line: string }
 
-/** One operation. */
-export interface Node { readonly op: string, readonly attributes: readonly Attribute[], readonly inputs: readonly Source[] }
+/** One operation, or a call of a compiled function by its name; outputs: their types; parts: functions that attributes name. */
+export interface Node { readonly op: string, readonly attributes: readonly Attribute[], readonly inputs: readonly Source[], readonly outputs: readonly number[], readonly parts?: readonly Emitted[] }
 
 /** What a function did with its arguments. */
 export interface Trace { readonly nodes: readonly Node[], readonly results: readonly Source[] }
 
-let active = 0
-/** Whether a function is being traced now. */
-export const tracing = (): boolean => active > 0
+/** How a function runs: as a graph of TensorFlow's, or compiled by XLA (seconds to compile, then faster). */
+export type JitMode = 'graph' | 'xla'
+
+let active: JitMode | undefined
+/** What a function is being traced for now. */
+export const tracing = (): JitMode | undefined => active
 
 /** The caller's line: the first of the stack outside this folder, TensorFlow.js and Node. */
 export function callerLine(): string {
@@ -40,7 +44,7 @@ const forbidden = /^(ReadVariableOp|VarHandleOp|Assign\w*VariableOp|Write\w*Summ
  * `results` names those among what it returned. Throws JitTraceError where fn reads a value, draws a random number, or uses a tensor
  * that was made outside and is no argument.
  */
-export function trace<R>(tf: typeof tfjs, backend: NodeBackend, fn: () => R, leaves: readonly tfjs.Tensor[], results: (result: R) => readonly tfjs.Tensor[]): { result: R, trace: Trace } {
+export function trace<R>(tf: typeof tfjs, backend: NodeBackend, fn: () => R, leaves: readonly tfjs.Tensor[], results: (result: R) => readonly tfjs.Tensor[], mode: JitMode): { result: R, trace: Trace } {
   const binding = backend.binding, sources = new Map<number, Source>(), nodes: Node[] = [], born = new WeakSet<object>()
   leaves.forEach((leaf, index) => {
     const [id] = backend.getInputTensorIds([leaf])
@@ -51,7 +55,7 @@ export function trace<R>(tf: typeof tfjs, backend: NodeBackend, fn: () => R, lea
     executeOp(op: string, attributes: readonly Attribute[], ids: readonly number[], count: number) {
       if (forbidden.test(op)) throw new JitTraceError(`jit: ${op} at ${callerLine()} cannot be compiled: variables, summaries and random numbers stay outside; pass tensors in and return them`)
       const inputs = ids.map(id => { const source = sources.get(id); if (!source) throw foreign(); return source })
-      const made = binding.executeOp(op, attributes, ids, count), node: Node = { op, attributes, inputs }
+      const made = binding.executeOp(op, attributes, ids, count), node: Node = { op, attributes, inputs, outputs: made.map(({ dtype }) => dtype) }
       nodes.push(node)
       made.forEach(({ id, dtype }, index) => sources.set(id, { kind: 'output', node, index, dtype }))
       return made
@@ -82,13 +86,14 @@ export function trace<R>(tf: typeof tfjs, backend: NodeBackend, fn: () => R, lea
   const proto = Object.getPrototypeOf(backend) as NodeBackend, restore = [replaceGather(tf, backend), replaceRandom()]
   const before = Object.getOwnPropertyDescriptors(backend)
   Object.assign(backend, own)
-  active++
+  const outer = active
+  active = mode
   try {
     const result = fn(), source = ([id]: number[]) => { const found = sources.get(id); if (!found) throw foreign(); return found }
     if (result instanceof Promise) throw new JitTraceError('jit: the function is async')
     return { result, trace: { nodes, results: results(result).map(tensor => source(backend.getInputTensorIds([tensor]))) } }
   } finally {
-    active--
+    active = outer
     for (const name of Object.keys(own)) delete (backend as unknown as Record<string, unknown>)[name]
     Object.defineProperties(backend, Object.fromEntries(Object.entries(before).filter(([name]) => name in own)))
     restore.forEach(undo => undo())
