@@ -6,14 +6,14 @@ import type { PretrainedModel } from './huggingface'
 
 /**
  * The desk's reward model, which policies are trained against: data/reward, made by `npm run data:reward` from the fair
- * annotator's choices between clerks' replies. Every call reads weights of its own, which the caller disposes. Throws as {@link loadModel}.
+ * annotator's choices between clerks' replies, and between the policy's own. Every call reads weights of its own, which the caller disposes. Throws as {@link loadModel}.
  */
 export function deskScorer(): PretrainedModel {
   return loadModel(clonePath('data', 'reward'))
 }
 
 const figuresSchema = z.strictObject({
-  settings: z.strictObject({ pairs: z.int(), epochs: z.int(), seed: z.int() }),
+  settings: z.strictObject({ clerks: z.int(), own: z.int(), epochs: z.int(), seed: z.int() }),
   heldOut: z.strictObject({ pairs: z.int(), seed: z.int(), accuracy: z.number(), pearson: z.number() }),
 })
 

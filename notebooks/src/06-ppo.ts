@@ -12,7 +12,7 @@ import {
   tf, ready, Random, announceBackend, labSeed, show, lines, bars, live, progress, predict, reveal, claim, todo, check, score,
   deskPolicy, deskScorer, deskPrompts, drawPrompts, deskPpo, deskTruth, rollout, EOS, VOCABULARY, decodeTokens, prettify,
   modelReward, standardiseReward, scaleReward, applyReward, withScoreHead, countParams,
-  shapedTokenRewards, gae, whiten, shapedAdvantages, clippedPolicyLoss, clippedValueLoss, disposeTraining,
+  shapedTokenRewards, gae, whiten, shapedAdvantages, clippedPolicyLoss, clippedValueLoss, disposeTraining, claimTable,
   type DeskPrompt, type DeskPpoOptions, type LanguageModel,
 } from 'rlhf-labs'
 
@@ -67,7 +67,7 @@ claim('RLHF by PPO holds ten times the weights of the policy', Math.abs(total / 
 // One customer, one sampled reply. The record keeps the tokens, and at each token what three models said at that moment: log π (the policy that sampled), log π_ref and the value. They are numbers now. No gradient will pass through them.
 
 // %% sampled=true promises=["table"]
-const prompts = deskPrompts(drawPrompts(1500, seed + 77)), sampling = { maxNewTokens: 48, stopTokens: [EOS] }
+const prompts = deskPrompts(drawPrompts(2000, seed + 77)), sampling = { maxNewTokens: 48, stopTokens: [EOS] }
 const start = rollout(policy, prompts.slice(0, 128), { ...sampling, random: Random.seed(seed).split('start'), reference: policy, value: value })
 console.log(`Customer: ${prettify(start[0].prompt.text)}\nReply: ${prettify(decodeTokens(start[0].tokens))}`)
 await show(start[0].tokens.slice(0, 5).map((token, t) => ({
@@ -223,13 +223,13 @@ const explained = check('6.3', explainedVariance, (r: number[], v: number[]) => 
 // %% [markdown]
 // ## Training the desk's policy
 //
-// Now all of it, 16 times: 48 customers, one sampled reply each; scores from the reward model, in standard deviations of its scores at the start; payments, advantages, whitening; then three clipped steps of policy and value model on 16 replies each. β = 0.3: a nat of drift costs 0.3 standard deviations of score.
+// Now all of it, 40 times: 64 customers, one sampled reply each; scores from the reward model, in standard deviations of its scores at the start; payments, advantages, whitening; then four clipped steps of policy and value model on 16 replies each. β = 0.1: a nat of drift costs a tenth of a standard deviation of score.
 //
 // You see five figures grow. The *proxy* is the reward model's score: what is trained on. *Gold* is the desk's true reward: no part of the training sees it. With people as judges you would not have it either.
 
 // %%
 const reward = standardiseReward(modelReward<DeskPrompt>(scorer), start), held = deskPrompts(drawPrompts(320, seed + 5, { heldOut: true }))
-const run = (options: Partial<DeskPpoOptions>) => deskPpo({ policy: policy, reward: reward, value: value, prompts: prompts, seed: seed, beta: 0.3, ...options })
+const run = (options: Partial<DeskPpoOptions>) => deskPpo({ policy: policy, reward: reward, value: value, prompts: prompts, seed: seed, batchSize: 64, minibatches: 4, ...options })
 type Log = { [name: string]: number }[]
 const column = (log: Log, name: string) => log.map(m => m[name]), step = (log: Log) => column(log, 'step')
 const relative = (log: Log, name: string) => column(log, name).map(v => v / log[0][name])
@@ -246,15 +246,15 @@ const inside = (log: Log) => lines({
 })
 
 // %% sampled=true promises=["figure", "figure"]
-const main: Log = [], charts = [live<Log[0]>(log => climb([...log])), live<Log[0]>(log => inside([...log]))], training = run({ iterations: 16 })
-for await (const m of progress(training, 'PPO, β = 0.3', { total: 16 })) {
+const main: Log = [], charts = [live<Log[0]>(log => climb([...log])), live<Log[0]>(log => inside([...log]))], training = run({ iterations: 40 })
+for await (const m of progress(training, 'PPO, β = 0.1', { total: 40 })) {
   main.push({ ...m })
   for (const chart of charts) await chart.push({ ...m })
 }
 for (const chart of charts) await chart.done()
 
 // %% [markdown]
-// Gold is jagged: it is a mean of 48 replies, and replies differ a lot. So compare the means of the first and of the last three iterations, and then ask 320 customers that nobody trained on.
+// Gold is jagged: it is a mean of 64 replies, and replies differ a lot. So compare the means of the first and of the last three iterations, and then ask 320 customers that nobody trained on.
 
 // %% sampled=true promises=["text"]
 const early = (log: Log, name: string) => mean(column(log, name).slice(0, 3)), late = (log: Log, name: string) => mean(column(log, name).slice(-3))
@@ -269,11 +269,11 @@ const answers = (model: LanguageModel) => rollout(model, held, { ...sampling, ra
 const [before, after] = [policy, trained].map(answers), truths = [before, after].map(deskTruth)
 await show(['before', 'after PPO'].map((name, i) => ({ policy: name, gold: truths[i]['gold/reward'], words: truths[i]['gold/words'], 'distinct-2': truths[i]['gold/distinct_2'] })),
   { caption: 'Replies to 320 held-out customers', digits: 2 })
-claim('the true reward is higher after PPO', truths[1]['gold/reward'] - truths[0]['gold/reward'] > 0.2, { before: truths[0]['gold/reward'], after: truths[1]['gold/reward'] })
+claim('the true reward is higher after PPO', truths[1]['gold/reward'] - truths[0]['gold/reward'] > 1, { before: truths[0]['gold/reward'], after: truths[1]['gold/reward'] })
 reveal('6.frozen', 'B')
 
 // %% [markdown]
-// So it worked: a reward model that orders only about two pairs in three as the true reward does was good enough to improve the replies, on customers nobody had trained on. Read some of them, always.
+// So it worked: a reward model that orders three pairs in four as the true reward does was good enough to improve the replies, on customers nobody had trained on. Read some of them, always.
 
 // %% sampled=true promises=["text"]
 for (const i of [0, 1]) {
@@ -286,11 +286,11 @@ for (const i of [0, 1]) {
 // The same start, the same customers, the same everything, but drifting is free.
 
 // %% sampled=true promises=["figure"]
-const free: Log = [], freely = run({ iterations: 12, beta: 0, lr: 1e-3 }), freeChart = live<Log[0]>(log => lines({
+const free: Log = [], freely = run({ iterations: 16, beta: 0, lr: 1e-3 }), freeChart = live<Log[0]>(log => lines({
   title: 'Without a price on KL the proxy climbs and gold falls off', x: { label: 'iteration' }, y: { label: 'reward (proxy in SD)' },
   lines: [{ name: 'proxy', x: step([...log]), y: column([...log], 'objective/scores') }, { name: 'gold', x: step([...log]), y: column([...log], 'gold/reward') }],
 }))
-for await (const m of progress(freely, 'PPO, β = 0', { total: 12 })) {
+for await (const m of progress(freely, 'PPO, β = 0', { total: 16 })) {
   free.push({ ...m })
   await freeChart.push({ ...m })
 }
@@ -299,13 +299,13 @@ disposeTraining(freely)
 
 // %% sampled=true promises=["text"]
 const smooth = (v: number[]) => v.slice(2).map((_, i) => mean(v.slice(i, i + 3))), golds = smooth(column(free, 'gold/reward')), peak = Math.max(...golds)
-claim('the policy leaves the reference', late(free, 'objective/kl') > 20 && late(free, 'objective/kl') > 3 * late(main, 'objective/kl'), { 'KL, last three': late(free, 'objective/kl'), 'with β = 0.3': late(main, 'objective/kl') })
+claim('the policy leaves the reference', late(free, 'objective/kl') > 20 && late(free, 'objective/kl') > 3 * late(main, 'objective/kl'), { 'KL, last three': late(free, 'objective/kl'), 'with β = 0.1': late(main, 'objective/kl') })
 claim('the proxy is delighted', late(free, 'objective/scores') - free[0]['objective/scores'] > 1, { first: free[0]['objective/scores'], 'last three': late(free, 'objective/scores') })
 claim('gold falls far below its own peak', peak - golds.at(-1)! > 1, { 'gold at its peak': peak, 'at the end': golds.at(-1)!, 'at iteration': 2 + golds.indexOf(peak) })
 reveal('6.free', golds.at(-1)! < golds[0] - 0.5 ? 'B' : golds.at(-1)! > golds[0] + 0.5 ? 'A' : 'C')
 
 // %% [markdown]
-// The reward model was trained on replies of the policy at the start. Far from there its scores are extrapolations, and the policy is an excellent searcher for places where they err upwards. This run also took double the learning rate, to get there within a dozen iterations; with more patience the smaller one arrives as well. Lab 12 measures such curves; lab 13 stops them.
+// The reward model was trained on replies of the policy at the start. Far from there its scores are extrapolations, and the policy is an excellent searcher for places where they err upwards. This run also took double the learning rate, to get there within sixteen iterations; with more patience the smaller one arrives as well. Lab 12 measures such curves; lab 13 stops them.
 //
 // ## A learning rate ten times too high
 
@@ -344,7 +344,7 @@ const settings: [string, Partial<DeskPpoOptions>][] = [
 const short: Record<string, Log> = {}, moved: Record<string, number> = {}
 await ready()
 for await (const [name, options] of progress(settings, 'short runs')) {
-  const one = run({ iterations: 3, batchSize: 24, ...options }), log: Log = []
+  const one = run({ iterations: 3, batchSize: 24, minibatches: 3, ...options }), log: Log = []
   for await (const m of one) log.push({ ...m })
   moved[name] = tf.tidy(() => tf.max(tf.abs(tf.sub(one.state.models.value['score.weight'], value.params['score.weight']))).dataSync()[0])
   disposeTraining(one)
@@ -360,7 +360,7 @@ await show(Object.entries(short).map(([name, log]) => ({
 // %% sampled=true promises=["text"]
 const of = (name: string, figure: string) => mean(column(short[name], figure)), plain = 'as it was'
 claim('a tight clip silences several times as many tokens', of('clip ε = 0.01', 'policy/clipfrac_avg') > 2 * of(plain, 'policy/clipfrac_avg'), { 'clip fraction': of('clip ε = 0.01', 'policy/clipfrac_avg'), 'with ε = 0.2': of(plain, 'policy/clipfrac_avg') })
-claim('a high β chains the policy to the reference', short['β = 10'][2]['objective/kl'] < 0.6 * short[plain][2]['objective/kl'], { KL: short['β = 10'][2]['objective/kl'], 'with β = 0.3': short[plain][2]['objective/kl'] })
+claim('a high β chains the policy to the reference', short['β = 10'][2]['objective/kl'] < 0.6 * short[plain][2]['objective/kl'], { KL: short['β = 10'][2]['objective/kl'], 'with β = 0.1': short[plain][2]['objective/kl'] })
 claim('more epochs go further from the policy that sampled', of('4 epochs', 'policy/approxkl_avg') > 1.5 * of(plain, 'policy/approxkl_avg'), { 'approximate KL': of('4 epochs', 'policy/approxkl_avg'), 'with one': of(plain, 'policy/approxkl_avg') })
 claim('without a value loss the value model never moves', moved['value coefficient 0'] === 0 && moved[plain] > 0, { 'largest change in its head': moved['value coefficient 0'], 'as it was': moved[plain] })
 claim('rewards ten times larger blow up the value loss', of('reward × 10', 'loss/value_avg') > 20 * of(plain, 'loss/value_avg'), { 'value loss': of('reward × 10', 'loss/value_avg'), 'as it was': of(plain, 'loss/value_avg') })
@@ -412,6 +412,14 @@ await show([
   { figure: 'ten replies, read', healthy: 'sense, for this customer', sick: 'the same sentence for everybody' },
 ], { caption: 'What to inspect' })
 disposeTraining(training)
+
+// %% [markdown]
+// ## Under other seeds
+//
+// One run proves little. The seed decides customers, samples and batches. These are the claims of this lab with their figures under four of them.
+
+// %% promises=["table"]
+await show(claimTable('06'), { maxRows: 60 })
 
 // %% promises=["text"]
 score()
