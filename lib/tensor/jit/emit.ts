@@ -1,6 +1,6 @@
 import { bytes, fields, float, int, message } from './proto'
 import type { Attribute, Binding } from './native'
-import type { Constant, Node, Source, Trace } from './trace'
+import type { Constant, Emitted, Node, Source, Trace } from './trace'
 import { JitTraceError } from './trace'
 
 interface Argument { name: string, typeAttribute?: string, count?: string, list?: string }
@@ -71,23 +71,6 @@ function completed(binding: Binding, { op, attributes, inputs }: Node): { output
   const outputs = definition.outputs.flatMap(({ name, count, list }) =>
     Array.from({ length: count ? integer(count) : list ? (values.get(list) as unknown[]).length : 1 }, (_, i) => `${name}:${i}`))
   return { outputs, attributes: [...values].filter(([name]) => definition.attributes.has(name)).map(([name, value]) => attribute(5, name, definition.attributes.get(name)!.type, value)) }
-}
-
-/** A function of TensorFlow's, all but its name. */
-export interface Emitted {
-  /** Whether XLA compiles it. */
-  readonly xla: boolean
-  /** Functions that it calls. */
-  readonly parts: readonly Emitted[]
-  /** The FunctionDef under a name. */
-  readonly named: (name: string) => Buffer
-  /** What is in it: the same for the same computation. */
-  readonly content: Buffer
-  /** Which arguments it takes. */
-  readonly inputs: readonly number[]
-  readonly outputs: number
-  readonly operations: number
-  readonly constants: readonly Constant[]
 }
 
 /** How a trace is written. */

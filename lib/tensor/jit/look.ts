@@ -1,12 +1,11 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { emit, symbol } from './emit'
-import type { Emitted } from './emit'
 import type { NodeBackend } from './native'
 import { nameOf } from './table'
 import { flatten, unflatten } from './tree'
 import type { Flat } from './tree'
 import { JitTraceError, trace } from './trace'
-import type { JitMode, Node, Source, Trace } from './trace'
+import type { Emitted, JitMode, Node, Source, Trace } from './trace'
 
 type Arguments = readonly unknown[]
 type Run = (...args: unknown[]) => tfjs.TensorContainer

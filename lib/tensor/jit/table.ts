@@ -1,12 +1,18 @@
-import { createHash } from 'node:crypto'
-import type { Emitted } from './emit'
 import type { Binding } from './native'
+import type { Emitted } from './trace'
 
 // A library may be loaded twice into one process, and functions live in one table
 const unique = Math.floor(Math.random() * 2 ** 40).toString(36)
 
+/** FNV-1a over 32 bits. */
+function hash(data: Uint8Array, seed: number): string {
+  let h = seed
+  for (const byte of data) h = Math.imul(h ^ byte, 0x01000193)
+  return (h >>> 0).toString(36)
+}
+
 /** The name of a function: the same for the same content. */
-export const nameOf = ({ content }: Emitted): string => `jit_${unique}_${createHash('sha256').update(content).digest('hex').slice(0, 24)}`
+export const nameOf = ({ content }: Emitted): string => `jit_${unique}_${hash(content, 0x811c9dc5)}_${hash(content, 0x9e3779b9)}_${content.length}`
 
 /** What has been given to TensorFlow: every function once, for as long as somebody uses it. */
 export class FunctionTable {
@@ -18,6 +24,7 @@ export class FunctionTable {
   /** Makes a function and what it calls known to TensorFlow, and says its name. */
   acquire(binding: Binding, emitted: Emitted): string {
     const name = nameOf(emitted), entry = this.functions.get(name)
+    if (entry && !entry.emitted.content.equals(emitted.content)) throw new Error(`jit: two functions are called ${name}`)
     if (entry) { entry.users++; return name }
     const parts = emitted.parts.map(part => this.acquire(binding, part))
     try { binding.jitAddFunction!(emitted.named(name)) } catch (error) { parts.forEach(part => this.release(binding, part)); throw error }

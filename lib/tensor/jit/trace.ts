@@ -1,5 +1,4 @@
 import type * as tfjs from '@tensorflow/tfjs'
-import type { Emitted } from './emit'
 import type { Attribute, Binding, NodeBackend } from './native'
 
 /** Something inside a jit function that cannot be compiled; the message names the call and its line. */
@@ -19,6 +18,23 @@ export interface Node { readonly op: string, readonly attributes: readonly Attri
 
 /** What a function did with its arguments. */
 export interface Trace { readonly nodes: readonly Node[], readonly results: readonly Source[] }
+
+/** A function of TensorFlow's, all but its name. */
+export interface Emitted {
+  /** Whether XLA compiles it. */
+  readonly xla: boolean
+  /** Functions that it calls. */
+  readonly parts: readonly Emitted[]
+  /** The FunctionDef under a name. */
+  readonly named: (name: string) => Buffer
+  /** What is in it: the same for the same computation. */
+  readonly content: Buffer
+  /** Which arguments it takes. */
+  readonly inputs: readonly number[]
+  readonly outputs: number
+  readonly operations: number
+  readonly constants: readonly Constant[]
+}
 
 /** How a function runs: as a graph of TensorFlow's, or compiled by XLA (seconds to compile, then faster). */
 export type JitMode = 'graph' | 'xla'
