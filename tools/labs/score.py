@@ -164,7 +164,8 @@ def prepared(submitted: NotebookNode, released: NotebookNode, exercises: list[Ex
 
 def keys(cell: NotebookNode) -> list[str]:
     """What a cell is known by: nbgrader's id, which survives copying, and its own."""
-    return [str(value) for value in (cell.metadata.get('nbgrader', {}).get('grade_id'), cell.get('id')) if value]
+    marks = cell.metadata.get('nbgrader')  # a student's file may hold anything there
+    return [str(value) for value in (marks.get('grade_id') if isinstance(marks, dict) else None, cell.get('id')) if value]
 
 
 def judge(student: Student, lab: str, exercises: list[Exercise], outcome: Outcome) -> Result:
