@@ -21,7 +21,7 @@ import { headScores } from './heads'
 import type { Params } from './params'
 
 /** Columns of the part that every position rewrites. */
-const RECENT = 16
+export const RECENT = 16
 
 /** Which part of a cache is filled, and with what. Whoever holds it disposes it. */
 export interface FixedCache {
@@ -71,7 +71,7 @@ function attendBoth(q: tfjs.Tensor4D, pieces: readonly { readonly k: tfjs.Tensor
 }
 
 /** One position of every row: logits after it, the scalar head's values where asked for, and the recent part with it. */
-function step(config: ModelConfig, wantValues: boolean, params: Params, old: Cache, recent: Cache, { ids, positions, angles, mask, here, elsewhere }: OnDevice<Inputs>): Stepped {
+export function step(config: ModelConfig, wantValues: boolean, params: Params, old: Cache, recent: Cache, { ids, positions, angles, mask, here, elsewhere }: OnDevice<Inputs>): Stepped {
   const { heads, headWidth, width } = shapeOf(config), b = ids.shape[0], next: { k: tfjs.Tensor4D, v: tfjs.Tensor4D }[] = []
   const write = (into: tfjs.Tensor4D, x: tfjs.Tensor4D) => add(mul(into, elsewhere), mul(x, here)) as tfjs.Tensor4D
   const attend = (q: tfjs.Tensor4D, k: tfjs.Tensor4D, v: tfjs.Tensor4D, layer: number) => {
@@ -127,7 +127,7 @@ export function decodeStep(params: Params, config: ModelConfig, cache: FixedCach
 }
 
 /** Writes the recent part behind what is filled of the old one. */
-function settle({ old, recent, filled, padding }: FixedCache): FixedCache {
+export function settle({ old, recent, filled, padding }: FixedCache): FixedCache {
   const columns = old[0].k.shape[2], rest = columns - filled - RECENT
   const joined = tf.tidy(() => old.map(({ k, v }, layer) => {
     const join = (x: tfjs.Tensor4D, y: tfjs.Tensor4D) => tf.concat([x.slice([0, 0, 0, 0], [-1, -1, filled, -1]), y.slice([0, 0, 0, 0], [-1, -1, Math.min(RECENT, RECENT + rest), -1]),

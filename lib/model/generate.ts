@@ -1,6 +1,6 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { tf } from '../tensor/backend'
-import { jitWorks } from '../tensor/jit'
+import { jitMode, jitWorks } from '../tensor/jit'
 import { Random } from '../tensor/random'
 import type { SamplingOptions } from '../tensor/sampling'
 import { argMax, checkSampling, filterScores, logSumExp, sampleToken } from '../tensor/sampling'
@@ -8,7 +8,9 @@ import type { Cache, Continuation } from './cache'
 import { disposeCache, extend, selectRows } from './cache'
 import type { ModelConfig } from './config'
 import { shapeOf } from './config'
-import { decodeStep, fixedCache } from './fixedCache'
+import { decodeMany } from './decodeLoop'
+import type { Drawn } from './decodeLoop'
+import { decodeStep, fixedCache, RECENT } from './fixedCache'
 import type { FixedCache } from './fixedCache'
 import { lmHead } from './forward'
 import { headScores } from './heads'
@@ -93,13 +95,16 @@ function* decodeFixed(params: Params, config: ModelConfig, prompts: readonly Arr
   try {
     const first = next(params, config, undefined, rows, longest, options.values)
     try { cache = fixedCache(first.longer, columns, Int32Array.from(rows, r => r.padding)) } finally { disposeCache(first.longer) }
-    let { logits, values } = first
-    for (let step = 0; ; step++) {
-      const picks = live.map(i => pick(logits.subarray(i * vocabulary, (i + 1) * vocabulary), rows[i].ids, options, rows[i].random)), told = values
+    let { logits, values } = first, ahead: Drawn | undefined
+    const many = jitMode() === 'xla' && vocabulary <= 4096 && !filters(options), { temperature = 1 } = options
+    for (let step = 0, at = 0; ; step++) {
+      const told = ahead ? ahead.values?.subarray(at * rows.length) : values, drawn = ahead
+      const picks = live.map(i => drawn ? { token: drawn.tokens[at * rows.length + i], logp: drawn.logps[at * rows.length + i] } : pick(logits.subarray(i * vocabulary, (i + 1) * vocabulary), rows[i].ids, options, rows[i].random))
       live.forEach((i, k) => rows[i].ids.push(picks[k].token))
       yield { rows: live.map(i => rows[i].row), tokens: picks.map(p => p.token), logps: picks.map(p => p.logp), ...told && { values: live.map(i => told[i]) } }
       live = live.filter((_, k) => !stops.has(picks[k].token))
       if (live.length === 0 || step + 1 === options.maxNewTokens) return
+      if (ahead && ++at < RECENT) continue
       const size = sizeFor(live.length, rows.length)
       if (size < rows.length) {
         const ended = rows.map((_, i) => i).filter(i => !live.includes(i)), kept = [...live, ...ended].slice(0, size)
@@ -109,8 +114,13 @@ function* decodeFixed(params: Params, config: ModelConfig, prompts: readonly Arr
         rows = kept.map(i => rows[i])
         live = live.map((_, k) => k)
       }
-      const ids = Int32Array.from(rows, r => r.ids[r.ids.length - 1]), positions = Int32Array.from(rows, r => r.ids.length - 1);
-      ({ logits, values, cache } = decodeStep(params, config, cache, ids, positions, options.values))
+      const ids = Int32Array.from(rows, r => r.ids[r.ids.length - 1]), positions = Int32Array.from(rows, r => r.ids.length - 1)
+      if (many) {
+        const count = Math.min(RECENT, options.maxNewTokens - step - 1), alive = new Float32Array(rows.length), uniforms = new Float32Array(count * rows.length)
+        for (const i of live) { alive[i] = 1; for (let j = 0; j < count; j++) uniforms[j * rows.length + i] = rows[i].random?.uniform() ?? 0 }
+        ahead = decodeMany(params, config, cache, ids, positions, { temperature, uniforms, alive, stopTokens: options.stopTokens ?? [], values: options.values ?? false });
+        [cache, at] = [ahead.cache, 0]
+      } else ({ logits, values, cache } = decodeStep(params, config, cache, ids, positions, options.values))
     }
   } finally {
     if (cache) disposeFixed(cache)
@@ -172,9 +182,12 @@ function next(params: Params, config: ModelConfig, cache: Cache | undefined, liv
   return { logits, values, longer }
 }
 
+/** Whether anything but the temperature changes what is drawn. */
+const filters = ({ topK, topP, minP, repetitionPenalty, noRepeatNgram }: SamplingOptions) => [topK, topP, minP, repetitionPenalty, noRepeatNgram].some(filter => filter !== undefined)
+
 function pick(logits: Float32Array, ids: readonly number[], options: SamplingOptions, random?: Random): { token: number, logp: number } {
-  const { temperature = 1, topK, topP, minP, repetitionPenalty, noRepeatNgram } = options, scale = temperature || 1
-  if (temperature === 1 && random && [topK, topP, minP, repetitionPenalty, noRepeatNgram].every(filter => filter === undefined)) return pickPlainly(logits, random)
+  const { temperature = 1 } = options, scale = temperature || 1
+  if (temperature === 1 && random && !filters(options)) return pickPlainly(logits, random)
   const scores = new Float64Array(logits)
   filterScores(scores, ids, options)
   const token = temperature === 0 || !random ? argMax(scores) : sampleToken(scores, random)

@@ -1,10 +1,14 @@
 import { tf } from './backend'
 import { createJit } from './jit/index'
+import type { JitMode } from './jit/index'
 
 export { JitTraceError, tracing } from './jit/index'
 export type { Explained, Jitted, JitMode, JitOptions } from './jit/index'
 
 const off = () => process.env.JIT === '0'
+
+/** How functions that do not say it are compiled; undefined where they are not. */
+export const jitMode = (): JitMode | undefined => off() ? undefined : process.env.JIT === 'xla' ? 'xla' : 'graph'
 
 /**
  * A function of tensors as one call into TensorFlow: see jit/README.md. It runs as it is, with the same numbers, where the addon cannot
@@ -14,7 +18,7 @@ const off = () => process.env.JIT === '0'
  */
 export const jit = createJit(tf, {
   enabled: () => !off(),
-  mode: () => process.env.JIT === 'xla' ? 'xla' : 'graph',
+  mode: () => jitMode() ?? 'graph',
   // Times would make a notebook's outputs differ from run to run
   note: line => { if (process.stderr.isTTY || process.env.JIT_LOG) console.warn(line) },
 })
