@@ -23,12 +23,15 @@ async function all<M>(training: AsyncIterable<M>): Promise<M[]> {
   return out
 }
 
-/** What `run` gives compiled, and operation by operation. */
-async function both<T>(run: () => T | Promise<T>): Promise<[compiled: T, eager: T]> {
-  const compiled = await run(), before = process.env.JIT
-  process.env.JIT = '0'
-  try { return [compiled, await run()] } finally { if (before === undefined) delete process.env.JIT; else process.env.JIT = before }
+/** What `run` gives with JIT set so. */
+async function as<T>(mode: '0' | 'xla', run: () => T | Promise<T>): Promise<T> {
+  const before = process.env.JIT
+  process.env.JIT = mode
+  try { return await run() } finally { if (before === undefined) delete process.env.JIT; else process.env.JIT = before }
 }
+
+/** What `run` gives compiled, and operation by operation. */
+const both = async <T>(run: () => T | Promise<T>): Promise<[compiled: T, eager: T]> => [await run(), await as('0', run)]
 
 function near(got: unknown, want: unknown, tolerance: number, what = ''): void {
   if (typeof want === 'number') expect(got, what).to.be.closeTo(want, tolerance * (1 + Math.abs(want)))
@@ -79,6 +82,19 @@ describe('train, compiled and not', () => {
         near(compiled.map(r => [...r.logps, ...r.values!]), eager.map(r => [...r.logps, ...r.values!]), 2e-5)
       }
     })
+  }
+
+  for (const [name, model] of Object.entries(models)) {
+    it(`${name} says the same words from XLA's loop, which draws them on the device`, async () => {
+      const params = withScoreHead(initParams(model, Random.seed(4)), model, Random.seed(5)), prompts = [...Array(20).keys()].map(i => tokens(1 + i % 6))
+      const before = tf.memory().numTensors, run = (options: object) => generate(params, model, prompts, { maxNewTokens: 40, values: true, stopTokens: [3], ...options, random: Random.seed(6) })
+      for (const options of [{}, { temperature: 0 }]) {
+        const xla = await as('xla', () => run(options)), eager = await as('0', () => run(options))
+        expect(xla.map(r => r.tokens)).to.deep.equal(eager.map(r => r.tokens))
+        near(xla.map(r => [...r.logps, ...r.values!]), eager.map(r => [...r.logps, ...r.values!]), 2e-5)
+      }
+      expect(tf.memory().numTensors).to.equal(before)
+    }).timeout(120_000)
   }
 
   it('a number that the objective catches stays an error no longer than until it runs step by step', () => {
