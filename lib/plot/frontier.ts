@@ -7,10 +7,10 @@ export interface FrontierPoint { readonly kl: number; readonly reward: number; r
 export interface FrontierCurve { readonly name: string; readonly points: readonly FrontierPoint[] }
 
 /**
- * Reward over KL(π‖π_ref), a point a policy, a curve a way to make policies; a dashed line marks the KL `peak`, where given.
+ * Reward over KL(π‖π_ref), a point a policy, a curve a way to make policies; a dashed line marks the KL `peak`, where given. value: what stands on the other axis (default 'mean reward').
  * Throws RangeError on a curve without points or a KL below 0 (by more than rounding).
  */
-export function frontier(o: { title: string; curves: readonly FrontierCurve[]; unit?: string; peak?: { kl: number; label: string } }): Figure {
+export function frontier(o: { title: string; curves: readonly FrontierCurve[]; value?: string; unit?: string; peak?: { kl: number; label: string } }): Figure {
   const data = o.curves.map(({ name, points }, i) => {
     if (points.length === 0) throw new RangeError(`frontier: '${name}' has no point`)
     const below = points.find(p => !(p.kl >= -1e-9))
@@ -23,7 +23,7 @@ export function frontier(o: { title: string; curves: readonly FrontierCurve[]; u
     }
   })
   return figure({
-    title: o.title, x: { label: 'KL(π‖π_ref)', unit: 'nats' }, y: { label: 'mean reward', unit: o.unit ?? '' }, data,
+    title: o.title, x: { label: 'KL(π‖π_ref)', unit: 'nats' }, y: { label: o.value ?? 'mean reward', unit: o.unit ?? '' }, data,
     layout: o.peak ? {
       shapes: [{ type: 'line', xref: 'x', x0: o.peak.kl, x1: o.peak.kl, yref: 'paper', y0: 0, y1: 1, line: { color: '#777', width: 1, dash: 'dash' } }],
       annotations: [{ text: o.peak.label, showarrow: false, font: { size: 11, color: '#555' }, xref: 'x', x: o.peak.kl, yref: 'paper', y: 0, xanchor: 'left', yanchor: 'bottom', xshift: 3 }],
