@@ -34,8 +34,8 @@ function nanogpt(sizes: Sizes, backend: Backend, folder: string): Worker {
 /** Our backend, the package's, rounds, rounds unmeasured before, and the most of its time that ours may take.
  *  In Node.js the package brings only the plain JavaScript backend: there ours must be three times as fast, and was 67 to 137 times. Lent our
  *  backends (its own has neither; stock wasm lacks the gradient of gather, so it could not train), it runs on the same kernels as ours, and
- *  three times is not reached: 1.2 times on TensorFlow, 1.7 on wasm. There ours must only not be slower. */
-const pairs = [['tensorflow', 'tensorflow', 12, 3, 1], ['wasm', 'wasm', 6, 1, 1], ['tensorflow', 'cpu', 2, 0, 1 / 3]] as const
+ *  three times is not reached: 2.4 times on TensorFlow, where our step is one graph (1.2 before), and 1.7 on wasm. */
+const pairs = [['tensorflow', 'tensorflow', 12, 3, 1 / 2], ['wasm', 'wasm', 6, 1, 1], ['tensorflow', 'cpu', 2, 0, 1 / 3]] as const
 
 /** Times and ratios (processor time of ours to that of the package); none, and one line that says so, where the package cannot be installed. */
 export async function againstNanogpt(label: string, sizes: Sizes): Promise<Figure[]> {
