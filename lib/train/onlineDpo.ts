@@ -16,6 +16,7 @@ import { rollout } from '../rollout/rollout'
 import type { Rollout, RolloutOptions } from '../rollout/rollout'
 import { tf } from '../tensor/backend'
 import type { OnDevice } from '../tensor/host'
+import { jitWorks } from '../tensor/jit'
 import { Random } from '../tensor/random'
 import { batchesByLength, batchOf } from './batches'
 import type { PairwiseLoss } from './dpo'
@@ -183,7 +184,7 @@ interface Batch { readonly batch: ScoredInputs; readonly refChosen: Float32Array
 function prepare(config: ModelConfig, triples: readonly Triple[], random: Random): Batch {
   const responses = (['chosen', 'rejected'] as const).map(side => triples.map(t => t[side])), { tokens, mask, responseMask } = padResponses(responses.flat())
   const [refChosen, refRejected] = responses.map(side => Float32Array.from(side, r => sum(r.logpRef!))), [chosen, rejected] = responses.map(side => Float32Array.from(side, r => r.tokens.length))
-  return { batch: scoredInputs(config, tokens, { mask, responseMask, random }), refChosen, refRejected, lengths: { chosen, rejected } }
+  return { batch: scoredInputs(config, tokens, { mask, responseMask, random, fewShapes: jitWorks() }), refChosen, refRejected, lengths: { chosen, rejected } }
 }
 
 /** Mean loss of a batch of pairs. */
