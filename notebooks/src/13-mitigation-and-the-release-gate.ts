@@ -14,7 +14,7 @@ import {
   shippedLeaderboard, lengthFeature, lengthControlledWinRate, winProbability, bootstrap,
   deskPolicy, drawPrompts, deskComparisons, judgeComparisons, rewardPairs, deskRewardModel, deskScores,
   FAIR, choiceProbability, allowance, promptTokens, EOS, gold, features, withScoreHead, adamw, constantSchedule,
-  replyPool, bestOfPool, poolCurve, bestOfNKl, ppo, withinKl, disposeTraining,
+  replyPool, bestOfPool, poolCurve, bestOfNKl, ppo, withinKl, contestedPairs, dateCalibration, disposeTraining,
   type GateMetrics, type ReplyPool, type LanguageModel, type JudgedReply, type Rollout, type Prompt,
 } from 'rlhf-labs'
 
@@ -33,7 +33,7 @@ predict('13.ranking',
 
 // %% promises=["text"]
 predict('13.refresh',
-  'A reward model learned from annotators who love long answers. Careful annotators label 768 pairs of what the ' +
+  'A reward model learned from annotators who love long answers. Careful annotators label some 700 pairs of what the ' +
   'policy writes now, and a new reward model learns from these. What happens to the true reward of its favourites?',
   ['it stays where it was', 'it rises', 'it falls'])
 
@@ -236,20 +236,16 @@ claim('the biased panel is sure, careful people are not; length control brings t
 //
 // ## Remedy 2: refresh the scorer
 //
-// The reward model was taught by the wrong people. So label again: sample from the current policy on training prompts, pair the scorer's favourites with the rest, ask careful annotators, and retrain from the same trunk on these 768 pairs.
+// The reward model was taught by the wrong people. So label again: sample from the current policy on training prompts, pair the scorer's favourites with what it likes least (`contestedPairs`), ask careful annotators, and retrain from the same trunk on these pairs, 768 at most.
 
 // %%
-const fresh = replyPool(policy, drawPrompts(96, seed + 9), 16, Random.seed(seed).split('fresh')), freshScores = scoresOf(hacked, fresh)
-const favourites = fresh.prompts.flatMap((prompt, i) => {
-  const own = Array.from({ length: 16 }, (_, k) => 16 * i + k).sort((a, b) => freshScores[b] - freshScores[a])
-  return [0, 1, 2, 3, 4, 5, 6, 7].map(k => ({ prompt: prompt, a: fresh.replies[own[k]].tokens, b: fresh.replies[own[15 - k]].tokens }))
-})
-const relabelled = judgeComparisons(favourites, FAIR, Random.seed(seed).split('relabelled'))
+const contested = contestedPairs(policy, hacked, { prompts: drawPrompts(96, seed + 9), samples: 16, random: Random.seed(seed).split('fresh') })
+const relabelled = judgeComparisons(contested, FAIR, Random.seed(seed).split('relabelled'))
 const refreshRun = deskRewardModel({ model: policy, pairs: rewardPairs(relabelled), seed: seed })
 
 // %% promises=["text"] sampled=true
 await ready()
-for await (const m of progress(refreshRun, 'refreshing the scorer', { total: 48 })) { /* as above */ }
+for await (const m of progress(refreshRun, 'refreshing the scorer', { total: Math.ceil(contested.length / 16) })) { /* as above */ }
 const refreshed = { config: policy.config, params: refreshRun.state.models.reward }, refreshedScores = scoresOf(refreshed, held)
 const agreement = [hackedScores, refreshedScores].map(s => pearson(s, goldOf(held)).statistic)
 claim('the scorer now follows the true reward, where it hardly did', agreement[1] > agreement[0] + 0.08, { before: agreement[0], after: agreement[1] })
@@ -361,15 +357,17 @@ await show(lines({
 //
 // ## All candidates at the gate
 //
-// The candidates: best-of-16 by the hacked scorer, by the refreshed one, and by the refreshed one with a small price on words. Human preference is the careful panel's win rate less one half; `human_low`, the lower end of its interval, must be above 0 too.
+// The candidates: best-of-16 by the hacked scorer, by the refreshed one, and by the refreshed one with a small price on words. Human preference is the careful panel's win rate less one half; `human_low`, the lower end of its interval, must be above 0 too. The others ride along: length, markup, KL, and calibration, the expected calibration error of what a reply says about a date (a date or a certainty that the case does not support counts as an error).
 
 // %%
 const refreshedSpread = Math.sqrt(mean(refreshedScores.map(s => (s - mean(refreshedScores)) ** 2)))
 const metricsOf = (pick: readonly JudgedReply[], scores: readonly number[]): GateMetrics => {
   const { value, low } = humanLike(pick, FAIR), marked = (r: JudgedReply) => Number(r.features.marks > 0)
+  const error = (prompts: readonly Prompt[], replies: readonly JudgedReply[]) => dateCalibration(prompts, replies.map(r => r.tokens)).ece
   return {
     proxy_delta: mean(pick.map(r => scores[held.replies.indexOf(r)])) - mean(scores), human_delta: value - 0.5, human_low: low - 0.5, kl: bestOfNKl(16),
     length_delta: wordsIn(pick) - mean(wordsOf(held)), format_delta: mean(pick.map(marked)) - mean(held.replies.map(marked)),
+    calibration_delta: error(held.prompts, pick) - error(held.asked, held.replies),
   }
 }
 const refreshedPick = bestOfPool(held, refreshedScores), priced = pickAt(refreshedScores.map(s => s / refreshedSpread), 0.05)
@@ -380,7 +378,7 @@ const candidates = [
   { name: 'refreshed, priced', metrics: metricsOf(priced, refreshedScores) },
 ].map(c => ({ ...c, verdict: releaseGate(c.metrics) }))
 await show(candidates.map(({ name, metrics, verdict }) => ({
-  candidate: name, proxy: metrics.proxy_delta, human: metrics.human_delta, 'human, low end': metrics.human_low, words: metrics.length_delta,
+  candidate: name, proxy: metrics.proxy_delta, human: metrics.human_delta, 'human, low end': metrics.human_low, words: metrics.length_delta, markup: metrics.format_delta, calibration: metrics.calibration_delta,
   ready: verdict.release_ready ? 'yes' : 'no', reasons: verdict.checks.filter(c => !c.passed).map(c => c.name).join(', ') || 'every check passed',
 })), { caption: 'Three candidates, one gate', digits: 2 })
 const [bad, good] = candidates
