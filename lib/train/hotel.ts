@@ -6,7 +6,7 @@ import { generate } from '../model/generate'
 import { adamw } from '../model/optimiser'
 import { disposeParams, initParams } from '../model/params'
 import type { LanguageModel } from '../model/params'
-import { cosineToMinimumSchedule } from '../model/schedules'
+import { constantSchedule, cosineToMinimumSchedule } from '../model/schedules'
 import { wordTokenizer } from '../model/tokenizerWord'
 import type { PreferencePair } from '../preference/records'
 import { winner } from '../preference/records'
@@ -52,6 +52,18 @@ export function hotelSft({ seed = 0, demonstrations = HOTEL_SFT.demonstrations, 
 export function hotelReplies({ config, params }: LanguageModel, prompts: readonly HotelPrompt[], { random, temperature = 1 }: { random?: Random, temperature?: number } = {}): { text: string, tokens: number[] }[] {
   const generated = generate(params, config, prompts.map(p => hotelPromptTokens(p.text)), { maxNewTokens: 40, stopTokens: [END], random, temperature })
   return generated.map(({ tokens }) => ({ text: tokenizer.decode(tokens.filter(id => id !== END)), tokens: Array.from(tokens) }))
+}
+
+/** How the hotel's candidates are trained by DPO, at a constant rate; TRL calls the likelihood beside the loss a second loss, 'sft' ({@link HOTEL_TRL}). */
+export const HOTEL_DPO = { beta: 0.1, nllWeight: 1, lr: 3e-4, batchSize: 32, epochs: 2 } as const
+/** What exportDpoToTrl is to pass on for a run by {@link HOTEL_DPO}. */
+export const HOTEL_TRL = { loss_type: ['sigmoid', 'sft'], loss_weights: [1, HOTEL_DPO.nllWeight] } as const
+
+/** Options of `dpo` for pairs in their order, by {@link HOTEL_DPO}; a batch at the end that is not full is left out. */
+export function hotelDpo(pairs: readonly TokenPair[], { epochs = HOTEL_DPO.epochs }: { epochs?: number } = {}) {
+  const { beta, nllWeight, lr, batchSize } = HOTEL_DPO, whole = pairs.slice(0, pairs.length - pairs.length % batchSize)
+  if (whole.length === 0) throw new RangeError(`hotelDpo: expected at least ${batchSize} pairs, got ${pairs.length}`)
+  return { pairs: whole, beta, nllWeight, batchSize, steps: epochs * whole.length / batchSize, shuffle: false, optimiser: adamw({ lr, maxGradNorm: 1 }), schedule: constantSchedule({ lr }) }
 }
 
 /** Preference records as the trainers read them. */
