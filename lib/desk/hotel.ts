@@ -96,7 +96,7 @@ export function hotelPrompts(n: number, random: Random, { heldOut = false, only 
     const shown = facts.passport === null ? '' : facts.passport ? PASSPORT : random.choice(NO_PASSPORT)
     const text = [random.choice(GREETINGS), asked, facts.member ? MEMBER : '', shown].filter(s => s !== '').join(' ')
     if (isHeldOut(facts) !== heldOut || !only(facts) || found.has(text)) {
-      if (++misses > 5000) throw new RangeError(`hotelPrompts: asked for ${n} distinct ${heldOut ? 'held-out ' : ''}prompts, found ${found.size}`)
+      if (++misses > 100_000) throw new RangeError(`hotelPrompts: asked for ${n} distinct ${heldOut ? 'held-out ' : ''}prompts, found ${found.size}`)
     } else { found.set(text, { id: text.replace(/ [,.?]/g, '').replaceAll(' ', '-'), text, facts }); misses = 0 }
   }
   return [...found.values()]

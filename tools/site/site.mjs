@@ -17,7 +17,7 @@ const out = path.resolve(options.out)
 function scrollable(folder) {
   for (const name of readdirSync(folder, { recursive: true }).filter(name => name.endsWith('.html') && !name.startsWith('api'))) {
     const file = path.join(folder, name)
-    writeFileSync(file, readFileSync(file, 'utf8').replaceAll('<pre>', '<pre tabindex="0">').replaceAll('class="caption" role="heading"', 'class="caption" role="heading" aria-level="2"').replace(/<table class="tex2jax_ignore mathjax_ignore">/g, '<table class="tex2jax_ignore mathjax_ignore" tabindex="0">'))
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll('<pre>', '<pre tabindex="0">').replaceAll('<div class="table-wrapper', '<div tabindex="0" class="table-wrapper').replaceAll('class="caption" role="heading"', 'class="caption" role="heading" aria-level="2"').replace(/<table class="tex2jax_ignore mathjax_ignore">/g, '<table class="tex2jax_ignore mathjax_ignore" tabindex="0">'))
   }
 }
 
