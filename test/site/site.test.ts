@@ -115,7 +115,7 @@ describe('site: npm run site', function () {
       // thousands of words of code and rows of tables are alike: two of each kind are looked at on every page
       await page.evaluate(() => {
         const seen = new Map<string, number>()
-        for (const node of document.querySelectorAll('pre span, tbody tr')) {
+        for (const node of document.querySelectorAll('pre span, .cell_output tbody tr')) {
           const kind = `${node.tagName} ${node.className} ${node.closest('.cell_output') ? 'output' : 'input'}`, count = (seen.get(kind) ?? 0) + 1
           seen.set(kind, count)
           if (count > 2) { if (node.tagName === 'TR') node.remove(); else node.replaceWith(...node.childNodes) }
