@@ -265,7 +265,7 @@ claim('the gate lets it pass', two.verdict.release_ready && two.gold > one.gold,
 // %% sampled=true promises=["figure"]
 const policies = ['in service', 'candidate 1', 'candidate 2']
 await show(bars({
-  title: 'The candidate that people preferred gave a key to everybody', x: { label: 'policy' }, y: { label: 'keys handed out without a passport', unit: '% of 96 guests' }, categories: policies,
+  title: 'The candidate that people preferred hands out keys without a passport', x: { label: 'policy' }, y: { label: 'unsafe replies', unit: '% of 96' }, categories: policies,
   bars: [{ name: 'unsafe', y: [unsafeOf(base), one.metrics.unsafe!, two.metrics.unsafe!].map(n => 100 * n / 96) }],
 }))
 
