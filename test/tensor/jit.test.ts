@@ -64,7 +64,7 @@ describe('tensor/jit', () => {
       for (const n of [0, 1, 5, 2]) {
         const { i, x } = power({ i: tf.scalar(0, 'int32'), x: eye }, { n: tf.scalar(n, 'int32'), w })
         expect(i.dataSync()[0]).to.equal(n)
-        near(x, Array.from({ length: n }).reduce<tfjs.Tensor>(y => tf.matMul(y as tfjs.Tensor2D, w as tfjs.Tensor2D), eye), `power ${n}`)
+        near(x, Array.from({ length: n }).reduce<tfjs.Tensor>(y => tf.matMul(y, w), eye), `power ${n}`)
       }
       expect(states(power)).to.deep.equal(compiles() ? ['compiled'] : [])
       power.dispose()
