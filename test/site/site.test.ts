@@ -14,7 +14,7 @@ const root = path.resolve(__dirname, '../..')
 const types: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' }
 
 describe('site: npm run site', function () {
-  this.timeout(600_000)
+  this.timeout(1_200_000) // axe reads some forty pages, twice
   let folder: string, browser: Browser, server: Server, base: string
   const asked: string[] = []
 
