@@ -141,16 +141,12 @@ const shares = { start: harmlessShare(held, said.start), revised: harmlessShare(
 claim('on prompts it has never seen the policy has become less harmful, with no human label', shares.revised > shares.start + 0.1, shares)
 
 // %% promises=["figure"] sampled=true
-await show(bars({
-  title: 'Strike a principle, and its violation comes back',
-  x: { label: 'principle' }, y: { label: 'replies that break it', unit: 'share of 300 held-out prompts' },
-  categories: CONSTITUTION.map(p => p.id),
-  bars: [
-    { name: 'start', y: CONSTITUTION.map(p => breaking(p.id, held, said.start)) },
-    { name: 'full constitution', y: CONSTITUTION.map(p => breaking(p.id, held, said.revised)) },
-    { name: 'without "evidence"', y: CONSTITUTION.map(p => breaking(p.id, held, said.without)) },
-  ],
-}))
+const breachesOf = (title: string, policies: Readonly<Record<string, typeof said.start>>) => bars({
+  title: title, x: { label: 'principle' }, y: { label: 'replies that break it', unit: 'share' }, categories: CONSTITUTION.map(p => p.id),
+  bars: Object.entries(policies).map(([name, replies]) => ({ name: name, y: CONSTITUTION.map(p => breaking(p.id, held, replies)) })),
+})
+await show(breachesOf('Strike a principle, and its violation comes back',
+  { start: said.start, 'full constitution': said.revised, 'without "evidence"': said.without }))
 
 // %% promises=["text"] sampled=true
 const certain = { start: breaking('evidence', held, said.start), full: breaking('evidence', held, said.revised), without: breaking('evidence', held, said.without) }
@@ -264,7 +260,7 @@ claim('labels of a good judge lower what the favourites cost, and so do those of
 // %% promises=["figure"] sampled=true
 await show(lines({
   title: 'The policy inherits its judge\'s errors',
-  x: { label: 'error rate of the judge', unit: 'share of labels', range: [0, 0.8] }, y: { label: 'cost of the favourite of 16', unit: 'weights of broken principles' },
+  x: { label: 'error rate of the judge', unit: 'share of labels', range: [0, 0.8] }, y: { label: 'cost of the favourite', unit: 'weights' },
   lines: [{ name: 'AI judge', x: rates, y: dial.map(d => d.cost), points: true }],
   references: [{ value: one.cost, label: 'one sample' }, { value: people.cost, label: 'people\'s labels' }],
 }))
@@ -285,7 +281,6 @@ const climbing = deskPpo({
   policy: beginning, value: { config: policy.config, params: withScoreHead(beginning.params, policy.config) }, reward: standardiseReward(modelReward(models[0]), scale),
   prompts: asked, batchSize: 64, iterations: 8, seed: seed,
 })
-free.push(climbing)
 
 // %% promises=["figure"] sampled=true
 interface Point { readonly step: number, readonly score: number, readonly truth: number, readonly kl: number }
@@ -301,6 +296,7 @@ const drawing = live<Point>(records => lines({
 for await (const m of progress(climbing, 'PPO on AI feedback', { total: 8 })) {
   await drawing.push({ step: m.step, score: m['objective/scores'], truth: m['gold/reward'], kl: m['objective/kl'] })
 }
+free.push(climbing)
 await drawing.done()
 
 // %% promises=["text"] sampled=true
@@ -316,16 +312,8 @@ claim('each stage alone makes the policy less harmful with zero human labels; im
   })
 
 // %% promises=["figure"] sampled=true
-await show(bars({
-  title: 'Which principles each stage mended',
-  x: { label: 'principle' }, y: { label: 'replies that break it', unit: 'share of 300 held-out prompts' },
-  categories: CONSTITUTION.map(p => p.id),
-  bars: [
-    { name: 'start', y: CONSTITUTION.map(p => breaking(p.id, held, said.start)) },
-    { name: 'imitating revisions', y: CONSTITUTION.map(p => breaking(p.id, held, said.revised)) },
-    { name: 'PPO on AI labels', y: CONSTITUTION.map(p => breaking(p.id, held, climbed)) },
-  ],
-}))
+await show(breachesOf('Which principles each stage mended',
+  { start: said.start, 'imitating revisions': said.revised, 'PPO on AI labels': climbed }))
 
 // %% [markdown]
 // ## Labels saved
