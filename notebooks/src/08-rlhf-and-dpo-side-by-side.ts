@@ -255,7 +255,7 @@ await show(runs.map(r => {
 }), { caption: `${held.length} held-out customers, against the start's replies (nonsense at the start ${before.nonsense.toFixed(2)}); 95% intervals`, digits: 2 })
 
 // %% sampled=true promises=["text"]
-const bestOf = (m: string) => Math.max(...betas.map(b => rate(end(run(m, b))))), perNat = (m: string) => gains(end(run(m, 0.5))) / end(run(m, 0.5)).kl
+const bestOf = (m: string) => Math.max(...betas.map(b => rate(end(run(m, b))))), perNat = (m: string) => mean(betas.map(b => gains(end(run(m, b))))) / mean(betas.map(b => end(run(m, b)).kl))
 claim('both beat their start', both.every(m => bestOf(m) > 0.52), { DPO: bestOf('DPO'), RLHF: bestOf('RLHF') })
 claim('β is the leash of both: five times as much of it, and both stay nearer', both.every(m => end(run(m, 0.5)).kl < 0.8 * end(run(m, 0.1)).kl), {
   'DPO, 0.1': end(run('DPO', 0.1)).kl, 'DPO, 0.5': end(run('DPO', 0.5)).kl, 'RLHF, 0.1': end(run('RLHF', 0.1)).kl, 'RLHF, 0.5': end(run('RLHF', 0.5)).kl,
