@@ -1,17 +1,15 @@
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:http'
 import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import axe from 'axe-core'
 import { expect } from 'chai'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { openBrowser } from '../notebook/browser'
+import { serve } from './serve'
 
 const root = path.resolve(__dirname, '../..')
-const types: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' }
 
 describe('site: npm run site', function () {
   this.timeout(1_200_000) // axe reads some forty pages, twice
@@ -22,15 +20,7 @@ describe('site: npm run site', function () {
     folder = mkdtempSync(path.join(tmpdir(), 'site-test-'))
     const made = spawnSync(process.execPath, [path.join(root, 'tools/site/site.mjs'), '--out', path.join(folder, 'site')], { encoding: 'utf8', cwd: root })
     expect(made.status, made.stdout + made.stderr).equal(0)
-    server = createServer((request, response) => {
-      const name = decodeURIComponent(new URL(request.url!, 'http://x').pathname)
-      try {
-        const body = readFileSync(path.join(folder, 'site', name.replace(/^\/a\/course\//, '')))
-        response.writeHead(name.startsWith('/a/course/') ? 200 : 404, { 'content-type': types[path.extname(name)] ?? 'application/octet-stream' }).end(body)
-      } catch { response.writeHead(404).end() }
-    }).listen(0, '127.0.0.1')
-    await new Promise(resolve => server.once('listening', resolve))
-    base = `http://127.0.0.1:${(server.address() as AddressInfo).port}/a/course`
+    ;({ server, base } = await serve(path.join(folder, 'site'), '/a/course'))
     browser = await openBrowser()
   })
   after(async () => {

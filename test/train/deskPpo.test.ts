@@ -21,8 +21,8 @@ describe('train/deskPpo and data/reward', () => {
     const policy = deskPolicy(), scorer = deskScorer(), prompts = deskPrompts(drawPrompts(160, 77, { heldOut: true })), { heldOut } = deskScorerFigures()
     const replies = rollout(policy, prompts, { random: Random.seed(3), maxNewTokens: 48, stopTokens: [EOS] }), scores = applyReward(modelReward<DeskPrompt>(scorer), replies).map(r => r.reward)
     const truth = replies.map(r => deskTruth([r])['gold/reward']), r = pearson(scores, truth).statistic
-    // the standard error of a correlation of 0.73 over 160 replies is 0.04
-    expect(r).to.be.within(heldOut.pearson - 0.25, heldOut.pearson + 0.25)
+    // the standard error of a correlation of 0.73 over 160 replies is 0.04: four of them
+    expect(r).to.be.within(heldOut.pearson - 0.16, heldOut.pearson + 0.16)
     const standard = applyReward(standardiseReward(modelReward<DeskPrompt>(() => scorer), replies), replies).map(x => x.reward), mean = standard.reduce((a, b) => a + b) / standard.length
     expect(mean).to.be.closeTo(0, 1e-6)
     expect(standard.reduce((sum, s) => sum + (s - mean) ** 2, 0) / standard.length).to.be.closeTo(1, 1e-6)

@@ -1,7 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -9,12 +7,13 @@ import type { Browser, Page } from 'playwright-core'
 import { openBrowser } from '../notebook/browser'
 import { cells, hostile, provoke } from '../notebook/hostile'
 import { runCells } from '../notebook/jupyter'
-import { one, sum, type Promised } from './promise'
+import { serve } from '../site/serve'
+import { addressOf } from './address'
+import { must, one, sum, type Promised } from './promise'
 
 const root = path.resolve(__dirname, '../..'), program = (name: string) => path.join(root, '.venv/bin', name)
 /** A file's name is somebody's text, too. */
 const NAME = '97-<img src=x onerror=window.ran=11>'
-const must = (holds: boolean, what: string) => { if (!holds) throw new Error(what) }
 
 /** The notebook that shows hostile text, as a lab of the course: a title first, then the cells with their outputs. */
 async function notebook(): Promise<string> {
@@ -26,21 +25,11 @@ async function notebook(): Promise<string> {
 }
 
 /** JupyterLab on a folder of its own, with the settings of `npm start`. */
-async function jupyterLab(folder: string): Promise<{ child: ChildProcess, address: string }> {
+async function jupyterLab(folder: string): Promise<{ child: ChildProcess, address: URL }> {
   // the set-up's files are ES modules
   const { jupyterEnvironment, labFlags } = await import(pathToFileURL(path.join(root, 'tools/setup/jupyter.mjs')).href) as { jupyterEnvironment: Record<string, string>, labFlags: readonly string[] }
   const child = spawn(program('python'), ['-m', 'jupyterlab', ...labFlags, `--ServerApp.root_dir=${folder}`, '--no-browser'], { cwd: root, env: { ...process.env, ...jupyterEnvironment }, stdio: ['ignore', 'pipe', 'pipe'] })
-  let out = ''
-  const address = await new Promise<string>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`JupyterLab gave no address: ${out.slice(-400)}`)), 120_000)
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => {
-      out += text
-      const found = /http:\/\/127\.0\.0\.1:\d+\/\S*token=\w+/.exec(out)
-      if (found) { clearTimeout(timer); resolve(found[0]) }
-    })
-    child.on('exit', code => reject(new Error(`JupyterLab ended with ${code}: ${out.slice(-400)}`)))
-  })
-  return { child, address }
+  return { child, address: await addressOf(child) }
 }
 
 /** Provokes every output of a page that draws only what is in view. */
@@ -60,7 +49,7 @@ async function inLab(browser: Browser, text: string, trusted: boolean): Promise<
   writeFileSync(file, text)
   const { child, address } = await jupyterLab(folder)
   try {
-    const page = await browser.newPage(), url = new URL(address), token = url.searchParams.get('token')
+    const page = await browser.newPage(), token = address.searchParams.get('token')
     await page.goto(new URL(`/lab/tree/${encodeURIComponent(`${NAME}.ipynb`)}?token=${token}`, address).href)
     await page.locator('.jp-Notebook .jp-Cell').first().waitFor({ timeout: 120_000 })
     if (trusted) {
@@ -83,21 +72,17 @@ async function inSite(browser: Browser, text: string): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), 'hostile-')), notebooks = path.join(folder, 'notebooks'), site = path.join(folder, 'site')
   mkdirSync(path.join(notebooks, 'solutions'), { recursive: true })
   for (const form of ['', 'solutions']) writeFileSync(path.join(notebooks, form, '97-hostile.ipynb'), text)
-  const server = createServer((request, response) => {
-    try {
-      const name = decodeURIComponent(new URL(request.url!, 'http://x').pathname), body = readFileSync(path.join(site, name))
-      response.writeHead(200, { 'content-type': { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' }[path.extname(name)] ?? 'application/octet-stream' }).end(body)
-    } catch { response.writeHead(404).end() }
-  }).listen(0, '127.0.0.1')
   try {
     execFileSync(process.execPath, [path.join(root, 'tools/site/site.mjs'), '--out', site, '--notebooks', notebooks, '--no-reference'], { cwd: root, stdio: 'pipe' })
-    const page = await browser.newPage()
-    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/labs/97-hostile.html`)
-    const ran = await provokeAll(page, '.output, figure.lab-figure')
-    must(ran === undefined, `part ${String(ran)} of the hostile text ran`)
-    await page.close()
+    const { server, base } = await serve(site)
+    try {
+      const page = await browser.newPage()
+      await page.goto(`${base}/labs/97-hostile.html`)
+      const ran = await provokeAll(page, '.output, figure.lab-figure')
+      must(ran === undefined, `part ${String(ran)} of the hostile text ran`)
+      await page.close()
+    } finally { server.close() }
   } finally {
-    server.close()
     rmSync(folder, { recursive: true, force: true })
   }
 }

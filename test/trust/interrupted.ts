@@ -10,10 +10,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { download } from '../../lib/exchange/download'
 import { Random } from '../../lib/tensor/random'
 import { labsCommand } from '../labs/run'
-import { one, sum, type Promised, type Tried } from './promise'
+import { must, one, sum, type Promised, type Tried } from './promise'
 
 const root = path.resolve(__dirname, '../..'), KILLS = { quick: { download: 3, build: 2, setup: 0 }, full: { download: 50, build: 50, setup: 50 } } as const
-const must = (holds: boolean, what: string) => { if (!holds) throw new Error(what) }
 /** Below the clone, so that what a set-up hard-links lies on the same disk. */
 const scratch = () => { mkdirSync(path.join(root, '.cache'), { recursive: true }); return mkdtempSync(path.join(root, '.cache/interrupted-')) }
 

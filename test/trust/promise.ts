@@ -26,3 +26,8 @@ export async function one(name: string, work: () => Promise<void> | void): Promi
     return { cases: 1, failures: [`${name}: ${(error as Error).message.split('\n').slice(0, 6).join(' | ')}`] }
   }
 }
+
+/** What a case needs to be so, else it fails by these words. */
+export function must(holds: boolean, what: string): void {
+  if (!holds) throw new Error(what)
+}

@@ -2,26 +2,15 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { openBrowser } from '../notebook/browser'
-import { one, sum, type Promised } from './promise'
+import { addressOf } from './address'
+import { must, one, sum, type Promised } from './promise'
 
-const root = path.resolve(__dirname, '../..'), STARTS_WITHIN = 180_000
+const root = path.resolve(__dirname, '../..')
 
 /** JupyterLab as `npm start` opens it, with the address that it prints. */
 async function start(): Promise<{ child: ChildProcess, address: URL }> {
   const child = spawn(process.execPath, [path.join(root, 'tools/setup/start.mjs'), '--no-browser', '--no-native'], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
-  let out = ''
-  const address = await new Promise<string>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no address within ${STARTS_WITHIN / 1000} s: ${out.slice(-500)}`)), STARTS_WITHIN)
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => {
-        out += text
-        const found = /http:\/\/(?:127\.0\.0\.1|localhost):\d+\/\S*token=\w+/.exec(out)
-        if (found) { clearTimeout(timer); resolve(found[0]) }
-      })
-    }
-    child.on('exit', code => { clearTimeout(timer); reject(new Error(`npm start ended with ${code}: ${out.slice(-500)}`)) })
-  })
-  return { child, address: new URL(address) }
+  return { child, address: await addressOf(child) }
 }
 
 /** The local addresses on which a process and its children listen for TCP, as the system's table says (Linux), or lsof (macOS). */
@@ -35,8 +24,6 @@ function listening(leader: number): string[] {
   const rows = ['tcp', 'tcp6'].flatMap(table => readFileSync(`/proc/net/${table}`, 'utf8').trim().split('\n').slice(1)).map(line => line.trim().split(/\s+/))
   return rows.filter(row => row[3] === '0A' && sockets.has(row[9])).map(row => row[1].split(':')[0]).map(hex => hex === '0100007F' ? '127.0.0.1' : hex.endsWith('0000000001000000') ? '::1' : `0x${hex}`)
 }
-
-const must = (holds: boolean, what: string) => { if (!holds) throw new Error(what) }
 
 export const server: Promised = {
   what: 'JupyterLab listens on this machine only, asks for its token, and talks to nobody else',
