@@ -1,14 +1,16 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { tf } from '../tensor/backend'
+import { composite } from '../tensor/layers'
 import { logRatios, logSigmoid, type PairLogps, checkPairs, vector } from './pairs'
 
 export interface AotOptions { readonly beta?: number; readonly labelSmoothing?: number }
 
-/** A vector in ascending order; its gradient goes back to where each entry came from. Reads the values on the host. */
-function sorted(x: tfjs.Tensor1D): tfjs.Tensor1D {
-  const values = x.dataSync(), order = Int32Array.from(values.keys()).sort((a, b) => values[a] - values[b])
-  return tf.gather(x, tf.tensor1d(order, 'int32'))
-}
+/** A vector in ascending order; its gradient goes back to where each entry came from. On tensors alone, so that a step with it can be compiled. */
+const sorted = (x: tfjs.Tensor1D): tfjs.Tensor1D => composite([x], save => {
+  const order = tf.topk(tf.neg(x), x.size, true).indices
+  save([order])
+  return tf.gather(x, order)
+}, (dy, [order]) => [tf.unsortedSegmentSum(dy, order as tfjs.Tensor1D, dy.size)])
 
 function smoothed(margin: tfjs.Tensor1D, beta: number, labelSmoothing: number): tfjs.Tensor1D {
   const logits = tf.mul<tfjs.Tensor1D>(margin, beta)
