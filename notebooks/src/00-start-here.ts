@@ -12,7 +12,10 @@ import {
   tf, Random, gatherLogps, maskedMean, maskedSum, pearson,
   announceBackend, showVolatile, labSeed, show, bars, lines,
   ready, progress, predict, reveal, claim, todo, check, score,
+  jit, adam, gptConfig, initParams, scoredInputs, toTensors, valueAndGrads, tokenLogps as libraryLogps,
 } from 'rlhf-labs'
+import type { Params } from 'rlhf-labs'
+import type { Scalar } from '@tensorflow/tfjs'
 
 // %% [markdown]
 // ## Where does this run?
@@ -40,6 +43,36 @@ for (let i = 0; i < 5; i++) {
 square.dispose()
 const best = Math.min(...times).toFixed(1)
 showVolatile(`512 × 512 product: ${best} ms`, '512 × 512 product: <n> ms')
+
+// %% [markdown]
+// A step of training is hundreds of such calls, most of them small, and the way into the backend costs as much as the computing. `jit` watches a step once and makes one call of it: a *graph*, or a program that the compiler *XLA* writes, which takes seconds to compile. The trainers of this course make graphs of their steps by themselves.
+//
+// Here is one step of a small model, forward, backward and Adam, three ways. Each line is the best of eight; the first calls, which watch and compile, do not count. On the `wasm` backend all three run call by call.
+
+// %%
+const tiny = gptConfig({ vocab_size: 64, n_positions: 32, n_embd: 32, n_layer: 2, n_head: 2 }), optimiser = adam({ lr: 1e-3 })
+const weights = initParams(tiny, Random.seed(labSeed())), { slots } = optimiser.init(weights), draw = Random.seed(1)
+const batch = scoredInputs(tiny, Array.from({ length: 8 }, () => Array.from({ length: 24 }, () => draw.int(64))))
+const inputs = { weights, slots, batch: toTensors(batch), rates: toTensors(optimiser.rates(1)) }
+
+function oneStep({ weights, slots, batch, rates }: typeof inputs) {
+  const objective = (w: Params) => ({ loss: tf.neg(tf.mean<Scalar>(libraryLogps(w, tiny, batch))) })
+  const { value, grads } = valueAndGrads(objective, weights)
+  return { loss: value, ...optimiser.apply(grads, slots, weights, rates) }
+}
+
+// %% promises=["text"]
+const ways = { 'call by call': oneStep, 'as a graph': jit(oneStep, { mode: 'graph' }), 'by XLA': jit(oneStep, { mode: 'xla' }) }
+for (const [way, step] of Object.entries(ways)) {
+  const took = Array.from({ length: 10 }, () => {
+    const start = performance.now(), next = tf.tidy(() => step(inputs) as never) as ReturnType<typeof oneStep>
+    next.loss.dataSync()                // waits until it is really computed
+    tf.dispose(next as never)
+    return performance.now() - start
+  })
+  showVolatile(`${way.padEnd(12)} ${Math.min(...took.slice(2)).toFixed(1).padStart(5)} ms`, `${way}: <n> ms`)
+}
+tf.dispose(inputs as never)
 
 // %% [markdown]
 // ## Tensors in five cells
