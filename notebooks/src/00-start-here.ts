@@ -67,12 +67,12 @@ for (const [way, step] of Object.entries(ways)) {
   const took = Array.from({ length: 10 }, () => {
     const start = performance.now(), next = tf.tidy(() => step(inputs) as never) as ReturnType<typeof oneStep>
     next.loss.dataSync()                // waits until it is really computed
-    tf.dispose(next as never)
+    tf.dispose(next)
     return performance.now() - start
   })
   showVolatile(`${way.padEnd(12)} ${Math.min(...took.slice(2)).toFixed(1).padStart(5)} ms`, `${way}: <n> ms`)
 }
-tf.dispose(inputs as never)
+tf.dispose(inputs)
 
 // %% [markdown]
 // ## Tensors in five cells
