@@ -9,7 +9,7 @@
 
 // %%
 import {
-  tf, Random, announceBackend, labSeed, show, lines, bars, progress, predict, reveal, claim, todo, check, score,
+  tf, Random, announceBackend, labSeed, show, lines, bars, progress, predict, reveal, claim, claimTable, todo, check, score,
   dpoLoss, ipoLoss, hingeLoss, bcoPairLoss, apoZeroLoss, exoLoss, ktoLoss, balancedKtoWeights, simpoLoss, orpoLoss,
   dpo, kto, orpo, simpo, pairReference, sequenceLogps, deskPolicy, deskComparisons, judgeComparisons, preferencePairs, deskThumbs, deskPreferences,
   deskReplies, judgeReplies, drawPrompts, utility, FAIR, pearson, chooseMethod, explainChoice, FEEDBACK_CASES, disposeParams, disposeTraining,
@@ -328,6 +328,14 @@ const routed = check('9.2', route, byRouter, [[true, 0, 0], [false, 2000, 0], [f
   hint: 'A program that checks beats any label; a pair says more than a thumb; without feedback there is nothing to train on.', level: 'advanced',
 })
 console.log(`your log of 900 thumbs: ${routed(false, 0, 900)}`)
+
+// %% [markdown]
+// ## Over seeds
+//
+// The seed decides customers, labels, batches and samples. These are the claims of this lab with their figures under four of them.
+
+// %% promises=["table"]
+await show(claimTable('09'), { caption: 'the claims of this lab under four seeds', maxRows: 60 })
 
 // %% [markdown]
 // ## What to inspect

@@ -317,8 +317,9 @@ for (const [name, judge] of Object.entries(judges)) {
 await show(judged.map(j => ({
   judge: j.judge, 'right, %': 100 * j.accuracy, 'true reward after': j.gold, 'KL to the start': j.kl, 'new labels': j.judge === 'annotator' ? BATCH * SHORT : 0,
 })), { digits: 2 })
+const lifted = judged.filter(j => j.gold > startFew).map(j => j.judge)
 await show(bars({
-  title: 'The same loop under three judges',
+  title: lifted.length === judged.length ? 'Each of the three judges lifts the true reward' : `Lifted the true reward: ${lifted.join(' and ') || 'no judge'}`,
   x: { label: 'judge' }, y: { label: 'true reward on held-out prompts', unit: 'points' }, categories: ['start', ...judged.map(j => j.judge)],
   bars: [{ name: 'after training', y: [startFew, ...judged.map(j => j.gold)] }],
 }))

@@ -7,7 +7,7 @@
 
 // %%
 import {
-  ready, Random, announceBackend, labSeed, show, lines, progress, predict, reveal, claim, todo, check, score,
+  ready, Random, announceBackend, labSeed, show, lines, progress, predict, reveal, claim, claimTable, todo, check, score,
   deskPolicy, deskScorer, drawPrompts, claimsFalsely, deskComparisons, judgeComparisons, rewardPairs, deskRewardModel, deskScores, regressScores, FAIR,
   deskPpo, deskPrompts, deskTruth, modelReward, standardiseReward, rollout, withScoreHead, EOS, disposeTraining,
   replyPool, bestOfPool, poolCurve, bestOfNKl, detectHacks, markupPremium, dateCalibration,
@@ -333,13 +333,21 @@ claim('with the better reward model the peak moves right, and the true reward is
 reveal('12.peak', strong.peak > weak.peak * 1.05 ? 'C' : strong.peak < weak.peak * 0.95 ? 'B' : 'A')
 
 // %% [markdown]
+// ## Over seeds
+//
+// The seed decides customers, verdicts, batches and samples. These are the claims of this lab with their figures under four of them.
+
+// %% promises=["table"]
+await show(claimTable('12'), { caption: 'the claims of this lab under four seeds', maxRows: 60 })
+
+// %% [markdown]
 // ## What to inspect
 
 // %% promises=["table"]
 await show([
   { figure: 'proxy and true reward over d', healthy: 'rise together', sick: 'part: stop where they part' },
   { figure: 'mean length', healthy: 'follows the case', sick: 'grows in all cases' },
-  { figure: 'markup premium of the scorer', healthy: 'its interval holds 0', sick: 'above 0' },
+  { figure: 'markup premium of the scorer', healthy: 'its interval does not lie above 0', sick: 'above 0' },
   { figure: 'agreement on false claims', healthy: 'falls', sick: 'grows' },
   { figure: 'certainty where nothing is known', healthy: 'falls', sick: 'grows' },
   { figure: 'coefficients of the scores', healthy: 'those of a careful control', sick: 'one stands out' },

@@ -9,7 +9,7 @@
 
 // %%
 import {
-  ready, Random, announceBackend, labSeed, show, lines, bars, progress, predict, reveal, claim, todo, check, score,
+  ready, Random, announceBackend, labSeed, show, lines, bars, progress, predict, reveal, claim, claimTable, todo, check, score,
   releaseGate, releaseLine, parseGateMetrics, winRate, wilsonInterval, pearson,
   shippedLeaderboard, lengthFeature, lengthControlledWinRate, winProbability, bootstrap,
   deskPolicy, drawPrompts, deskComparisons, judgeComparisons, rewardPairs, deskRewardModel, deskScores,
@@ -407,6 +407,14 @@ const gateLineOf = check('13.4', yourGate, libraryGate, [[0.31, -0.04, 48], [0.2
   hint: 'release_ready does not look at the proxy.', level: 'advanced',
 })
 console.log(gateLineOf(0.31, -0.04, 48))
+
+// %% [markdown]
+// ## Over seeds
+//
+// The seed decides customers, verdicts, batches and samples. These are the claims of this lab with their figures under four of them.
+
+// %% promises=["table"]
+await show(claimTable('13'), { caption: 'the claims of this lab under four seeds', maxRows: 60 })
 
 // %% [markdown]
 // ## What to inspect

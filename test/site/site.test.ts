@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -96,12 +96,22 @@ describe('site: npm run site', function () {
     await page.context().close()
   })
 
+  /** Of the reference's thousand pages of one make: what it opens with, and of each kind (functions, types, …) the largest page. */
+  function referencePages(): string[] {
+    const api = path.join(folder, 'site/api'), size = (name: string) => statSync(path.join(api, name)).size
+    const kinds = readdirSync(api, { withFileTypes: true }).filter(entry => entry.isDirectory() && entry.name !== 'assets').map(({ name }) => name)
+    expect(kinds).include.members(['functions', 'interfaces', 'types'])
+    return ['index.html', 'hierarchy.html', ...kinds.map(kind => readdirSync(path.join(api, kind)).map(name => `${kind}/${name}`).reduce((a, b) => size(a) >= size(b) ? a : b))].map(name => `api/${name}`)
+  }
+
   it('has no serious finding of axe on any page, light and dark', async () => {
     const pages = readdirSync(path.join(folder, 'site'), { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.html') && !name.startsWith('api/')).sort()
+    pages.push(...referencePages())
     expect(pages.length).greaterThan(2 * readdirSync(path.join(root, 'notebooks')).filter(name => name.endsWith('.ipynb')).length)
     const found: string[] = []
     const look = async (name: string) => {
       const page = await open(name, { colorScheme: 'light' }, { figures: false })
+      if (name.startsWith('api/')) await page.locator('.tsd-navigation a').nth(10).waitFor({ state: 'attached' })
       // thousands of words of code and rows of tables are alike: two of each kind are looked at on every page
       await page.evaluate(() => {
         const seen = new Map<string, number>()
@@ -115,6 +125,7 @@ describe('site: npm run site', function () {
         await page.emulateMedia({ colorScheme })
         // in the dark only colours differ
         found.push(...(await serious(page, colorScheme === 'dark' ? ['color-contrast', 'link-in-text-block'] : undefined)).map(text => `${name}, ${colorScheme}: ${text}`))
+        if (name.startsWith('api/')) continue
         const background = await page.evaluate(() => getComputedStyle(document.body).getPropertyValue('--color-background-primary').trim())
         if ((background === '#fff') !== (colorScheme === 'light')) found.push(`${name}, ${colorScheme}: the page is ${background}`)
       }

@@ -21,6 +21,14 @@ function scrollable(folder) {
   }
 }
 
+/** A link inside a summary is out of a screen reader's reach; the heading beside it keeps its id. */
+function withoutPermalinks(folder) {
+  for (const name of readdirSync(folder, { recursive: true }).filter(name => name.endsWith('.html'))) {
+    const file = path.join(folder, name)
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/<summary.*?<\/summary>/gs, summary => summary.replace(/<a [^>]*class="tsd-anchor-icon">.*?<\/a>/gs, '')))
+  }
+}
+
 const typedoc = folder => must(process.execPath, [path.join(root, 'node_modules/typedoc/bin/typedoc'), '--options', path.join(root, 'tools/site/typedoc.json'), '--out', folder], { cwd: root })
 
 async function main() {
@@ -38,7 +46,10 @@ async function main() {
       await must(python, ['-m', 'sphinx', '-b', 'html', '-q', '-W', '--keep-going', '-d', path.join(work, 'doctrees'), source, built])
       scrollable(built)
     })
-    if (!options['no-reference']) await step('reference', async () => { await typedoc(path.join(built, 'api')) })
+    if (!options['no-reference']) await step('reference', async () => {
+      await typedoc(path.join(built, 'api'))
+      withoutPermalinks(path.join(built, 'api'))
+    })
     writeFileSync(path.join(built, '.rlhf-labs-site'), '')
     writeFileSync(path.join(built, '.nojekyll'), '')
     rmSync(out, { recursive: true, force: true })
