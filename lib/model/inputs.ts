@@ -24,10 +24,10 @@ export interface BatchOptions {
   readonly random?: Random
   /**
    * Fills up the columns on the right, and the list of scored tokens, to one of a few sizes: a compiled step is compiled once a shape.
-   * Nothing that has a meaning changes, but what comes back per position is as wide as `ids` is. Has no effect where dropout is on, whose
-   * random factors would be others.
+   * Nothing that has a meaning changes, but what comes back per position is as wide as `ids` is. A number is the most columns that any
+   * batch of the run has: none is filled up beyond. Has no effect where dropout is on, whose random factors would be others.
    */
-  readonly fewShapes?: boolean
+  readonly fewShapes?: boolean | number
 }
 
 /** Factors of dropout by place: 'embedding', and 'attention', 'attended', 'inner' of every layer. */
@@ -73,6 +73,8 @@ export const arePrepared = <T extends BatchTensors>(tokens: Matrix | T): tokens 
 /** Sizes that `fewShapes` fills up to: multiples of 16 up to 64, of 32 up to 256, then of 128. */
 const roundUp = (n: number) => { const step = n <= 64 ? 16 : n <= 256 ? 32 : 128; return Math.ceil(n / step) * step }
 
+const longest = (fewShapes: boolean | number) => typeof fewShapes === 'number' ? fewShapes : Infinity
+
 interface Read { readonly ids: HostMatrix, readonly mask?: HostMatrix, readonly batch: BatchInputs }
 
 /** Checks everything that the kernels would not: shapes, ids, positions, length. */
@@ -82,7 +84,7 @@ function read(config: ModelConfig, tokens: Matrix, { mask: given, positions: at,
   checkIndices(own.data, vocabulary, 'token')
   const ownMask = given && sameShape(onHost(given, 'mask'), own, 'mask'), ownPositions = at && sameShape(onHost(at, 'positions'), own, 'positions')
   if (ownPositions && config.model_type === 'gpt2') checkIndices(ownPositions.data, context, 'position')
-  const columns = fewShapes && !drops(config, random) ? Math.min(context, roundUp(own.columns)) : own.columns, ids = widen(own, columns)
+  const columns = fewShapes && !drops(config, random) ? Math.min(context, roundUp(own.columns), Math.max(own.columns, longest(fewShapes))) : own.columns, ids = widen(own, columns)
   const mask = columns > own.columns ? widen(ownMask ?? { ...own, data: new Int32Array(own.data.length).fill(1) }, columns) : ownMask
   const positions = ownPositions ? widen(ownPositions, columns).data : positionsFrom(mask, own.rows, columns)
   const batch: BatchInputs = {

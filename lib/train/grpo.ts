@@ -136,11 +136,11 @@ export function grpo<P extends PromptTokens>(options: GrpoOptions<P>): Training<
   }, options)
 }
 
-interface Settings { readonly variant: GrpoVariant; readonly beta: number; readonly biasCorrection: boolean; readonly maskTruncated: boolean; readonly longest: number; readonly temperature: number }
+interface Settings { readonly variant: GrpoVariant; readonly beta: number; readonly biasCorrection: boolean; readonly maskTruncated: boolean; readonly longest: number; readonly columns: number; readonly temperature: number }
 
-function settingsOf<P extends PromptTokens>({ beta = 0, biasCorrection = false, maskTruncated = false, maxNewTokens, temperature = 1, ...options }: GrpoOptions<P>): Settings {
+function settingsOf<P extends PromptTokens>({ beta = 0, biasCorrection = false, maskTruncated = false, prompts, maxNewTokens, temperature = 1, ...options }: GrpoOptions<P>): Settings {
   const { loss, ratio, bounds, reduce, advantages } = { ...GRPO, ...Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined)) }
-  return { variant: { loss, ratio, bounds, reduce, advantages }, beta, biasCorrection, maskTruncated, longest: maxNewTokens, temperature }
+  return { variant: { loss, ratio, bounds, reduce, advantages }, beta, biasCorrection, maskTruncated, longest: maxNewTokens, columns: maxNewTokens + prompts.reduce((most, { ids }) => Math.max(most, ids.length), 0), temperature }
 }
 
 /** Samples and scores until there are enough groups; gives what the coming steps need and moves the place in the prompts on. */
@@ -199,8 +199,8 @@ const objectiveOf = (config: ModelConfig, { variant, temperature, ...settings }:
   return { loss: grpoLoss(logps, known, variant, settings), aux: { logps, entropies, ratio: variant.ratio(logps, known) } }
 }
 
-function prepare(config: ModelConfig, rows: readonly Row[], { maskTruncated }: Settings): Inputs {
-  const { tokens, mask, responseMask } = padResponses(rows), batch = scoredInputs(config, tokens, { mask, responseMask, fewShapes: true })
+function prepare(config: ModelConfig, rows: readonly Row[], { maskTruncated, columns }: Settings): Inputs {
+  const { tokens, mask, responseMask } = padResponses(rows), batch = scoredInputs(config, tokens, { mask, responseMask, fewShapes: columns })
   const grid = (f: (row: Row) => readonly number[]) => hostRows(rows.map(row => [...new Array<number>(row.prompt.ids.length - 1).fill(0), ...f(row)]), batch.scoredMask.shape[1])
   return {
     batch, advantages: Float32Array.from(rows, r => r.advantage), logpOld: grid(r => r.logpOld), logpRef: rows[0].logpRef ? grid(r => r.logpRef!) : undefined,

@@ -112,11 +112,11 @@ interface Prepared { readonly inputs: Inputs; readonly scored: readonly Int32Arr
 
 const total = (rows: readonly Int32Array[]) => rows.reduce((sum, row) => sum + row.reduce((a, b) => a + b, 0), 0)
 
-function prepare(config: ModelConfig, pairs: readonly TokenPair[], refChosen: Float32Array, refRejected: Float32Array, objective: PairObjective, random: Random): Prepared {
+function prepare(config: ModelConfig, pairs: readonly TokenPair[], refChosen: Float32Array, refRejected: Float32Array, objective: PairObjective, random: Random, longest: number): Prepared {
   const { ldAlpha, nllWeight, nllOnPrompt = false, onPolicyWeights } = objective, { tokens, mask, responseMask, weights, lengths } = pairBatch(pairs, ldAlpha), n = pairs.length
   // the output head runs on the responses' tokens, and on the prompts' where the likelihood covers them
   const scored = nllOnPrompt ? mask.map((row, i) => i < n ? row.map((m, j) => j === 0 ? 0 : m) : responseMask[i]) : responseMask
-  const batch = scoredInputs(config, tokens, { mask, responseMask: scored, random, fewShapes: jitWorks() }), columns = batch.scoredMask.shape[1]
+  const batch = scoredInputs(config, tokens, { mask, responseMask: scored, random, fewShapes: jitWorks() && longest }), columns = batch.scoredMask.shape[1]
   const all = total(scored.slice(0, n)), rows = (f: (i: number) => ArrayLike<number>) => hostRows(mask.map((_, i) => f(i)), columns)
   return {
     scored, responseMask,
@@ -178,14 +178,14 @@ function describePairs(logps: Float32Array, { refChosen, refRejected }: Inputs, 
 export function pairwise<M extends PairwiseMetrics>(kind: string, options: PairwiseOptions, objective: PairObjective, given: object): Training<M> {
   const { model: { config, params }, pairs, batchSize = 32, optimiser = adamw({ lr: 1e-4, maxGradNorm: 1 }), shuffle = true } = options
   const schedule = options.schedule ?? constantSchedule({ lr: 1e-4 }), perEpoch = Math.ceil(pairs.length / batchSize), steps = options.steps ?? perEpoch
-  const step = objectiveOf(config, objective)
+  const step = objectiveOf(config, objective), longest = pairs.reduce((most, pair) => Math.max(most, pairLength(pair)), 0)
   check(kind, options, batchSize, objective)
   return training(startState(kind, { policy: params }, { policy: optimiser.init(params) }, Random.seed(options.seed ?? 0)), async function* (own) {
     const reference = own.state.step < steps ? await logpsOf(pairs, objective) : undefined, places = pairs.map((_, i) => i)
     while (own.state.step < steps) {
       const { state } = own, t = state.step, random = Random.resume(state.random), epoch = Math.floor(t / perEpoch), first = (t % perEpoch) * batchSize
       const order = shuffle ? batchesByLength(places, batchSize, i => pairLength(pairs[i]), random.split(`epoch ${epoch}`)) : places, rows = order.slice(first, first + batchSize)
-      const learning_rate = schedule(t), batch = prepare(config, rows.map(i => pairs[i]), ...sides(reference, rows), objective, random.split(`step ${t}`))
+      const learning_rate = schedule(t), batch = prepare(config, rows.map(i => pairs[i]), ...sides(reference, rows), objective, random.split(`step ${t}`), longest)
       const { loss, gradNorm: grad_norm, aux } = update(state, { role: 'policy', optimiser, learningRate: learning_rate, objective: step, inputs: batch.inputs })
       state.step = t + 1
       const likelihood = aux.nll ? { nll_loss: aux.nll[0] } : {}

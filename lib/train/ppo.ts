@@ -77,7 +77,7 @@ export function ppo<P extends PromptTokens, E extends string = never>(options: P
   const iterations = options.iterations ?? Math.ceil(prompts.length / batchSize), { config } = policy
   const models: Record<string, Params> = { policy: policy.params, ...value && { value: value.params } }
   const optimisers = { policy: optimiser.init(policy.params), ...value && { value: valueOptimiser.init(value.params) } }
-  const updated = ppoUpdate({ config, valueConfig: value?.config, temperature, clip, clipValue, valueCoefficient, targetKl, optimiser, valueOptimiser })
+  const updated = ppoUpdate({ config, valueConfig: value?.config, temperature, clip, clipValue, valueCoefficient, targetKl, optimiser, valueOptimiser, longest: maxNewTokens + prompts.reduce((most, { ids }) => Math.max(most, ids.length), 0) })
   return training(startState('ppo', models, optimisers, Random.seed(options.seed ?? 0), { beta: options.beta ?? 0.05 }), function* (own) {
     while (own.state.step < iterations) {
       const { state } = own, t = state.step, random = Random.resume(state.random).split(`iteration ${t}`), { beta } = state.more as { beta: number }, lr = schedule(t)

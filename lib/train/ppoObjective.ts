@@ -27,9 +27,9 @@ export type ValueInputs = { readonly valueBatch: BatchInputs, readonly valuesOld
 /** Some rollouts with their estimates. */
 export interface Minibatch { readonly rollouts: readonly (Response & { readonly logpOld: Float32Array })[]; readonly estimates: readonly AdvantageEstimate[] }
 
-/** A minibatch as the policy's loss takes it. */
-export function policyInputs(config: ModelConfig, { rollouts, estimates }: Minibatch): PolicyInputs {
-  const { tokens, mask, responseMask } = padResponses(rollouts), batch = scoredInputs(config, tokens, { mask, responseMask, fewShapes: true }), n = batch.sources.shape[0]
+/** A minibatch as the policy's loss takes it; fewShapes as in BatchOptions. */
+export function policyInputs(config: ModelConfig, { rollouts, estimates }: Minibatch, fewShapes: boolean | number = true): PolicyInputs {
+  const { tokens, mask, responseMask } = padResponses(rollouts), batch = scoredInputs(config, tokens, { mask, responseMask, fewShapes }), n = batch.sources.shape[0]
   const list = (rows: readonly Float32Array[]) => {
     const data = new Float32Array(n)
     rows.reduce((at, row) => { data.set(row, at); return at + row.length }, 0)
@@ -38,9 +38,9 @@ export function policyInputs(config: ModelConfig, { rollouts, estimates }: Minib
   return { batch, logpOld: list(rollouts.map(r => r.logpOld)), advantages: list(estimates.map(e => e.advantages)), counted: list(rollouts.map(r => new Float32Array(r.tokens.length).fill(1))) }
 }
 
-/** A minibatch as the value loss takes it. */
-export function valueInputs(config: ModelConfig, { rollouts, estimates }: Minibatch): ValueInputs {
-  const { tokens, mask } = padResponses(rollouts), valueBatch = batchInputs(config, tokens, { mask, fewShapes: true }), [rows, columns] = valueBatch.ids.shape
+/** A minibatch as the value loss takes it; fewShapes as in BatchOptions. */
+export function valueInputs(config: ModelConfig, { rollouts, estimates }: Minibatch, fewShapes: boolean | number = true): ValueInputs {
+  const { tokens, mask } = padResponses(rollouts), valueBatch = batchInputs(config, tokens, { mask, fewShapes }), [rows, columns] = valueBatch.ids.shape
   const grid = (of: (e: AdvantageEstimate) => Float32Array) => {
     const data = new Float32Array(rows * columns)
     rollouts.forEach(({ prompt }, i) => data.set(of(estimates[i]), i * columns + prompt.ids.length - 1))

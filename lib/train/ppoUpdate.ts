@@ -24,6 +24,8 @@ export interface PpoUpdateOptions extends PpoSettings {
   readonly optimiser: Optimiser
   readonly valueOptimiser: Optimiser
   readonly targetKl?: number
+  /** The most tokens that prompt and response can have together. */
+  readonly longest?: number
 }
 
 /** Rates of an iteration. */
@@ -37,10 +39,10 @@ export interface PpoUpdated { readonly statistics: readonly MinibatchStatistics[
  * approximate KL exceeds `targetKl` is the last. It replaces `models.policy` of the state, and `models.value` where the value has a trunk of its own.
  * The update throws Error on a loss or gradient that is not finite.
  */
-export function ppoUpdate({ config, valueConfig, optimiser, valueOptimiser, targetKl = Infinity, ...settings }: PpoUpdateOptions) {
+export function ppoUpdate({ config, valueConfig, optimiser, valueOptimiser, targetKl = Infinity, longest = Infinity, ...settings }: PpoUpdateOptions) {
   const policy = policyObjective(config, settings), value = valueConfig && valueObjective(valueConfig, settings), shared = sharedObjective(config, settings)
   const step = (state: TrainState, minibatch: Minibatch, { lr, valueLr }: PpoRates): { read: MinibatchRead, gradNorm: number } => {
-    const own = policyInputs(config, minibatch), theirs = valueInputs(valueConfig ?? config, minibatch)
+    const own = policyInputs(config, minibatch, longest), theirs = valueInputs(valueConfig ?? config, minibatch, longest)
     if (!value) {
       const { aux, gradNorm } = update(state, { role: 'policy', optimiser, learningRate: lr, objective: shared, inputs: { ...own, ...theirs } })
       return { read: aux, gradNorm }
