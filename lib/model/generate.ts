@@ -93,7 +93,7 @@ function* decodeFixed(params: Params, config: ModelConfig, prompts: readonly Arr
   const columns = Math.min(Math.ceil((longest + options.maxNewTokens) / 32) * 32, Math.max(context, longest + options.maxNewTokens))
   let rows = rowsOf(prompts, longest, options.random), live = rows.map((_, i) => i), cache: FixedCache | undefined
   try {
-    const first = next(params, config, undefined, rows, longest, options.values)
+    const first = readPrompts(params, config, rows, longest, options.values)
     try { cache = fixedCache(first.longer, columns, Int32Array.from(rows, r => r.padding)) } finally { disposeCache(first.longer) }
     let { logits, values } = first, ahead: Drawn | undefined
     const many = jitMode() === 'xla' && vocabulary <= 4096 && !filters(options), { temperature = 1 } = options
@@ -161,6 +161,22 @@ function* decodeGrowing(params: Params, config: ModelConfig, prompts: readonly A
   } finally {
     if (cache) disposeCache(cache)
   }
+}
+
+/** {@link next} of whole prompts, equal ones (the groups of GRPO, the pairs of online DPO) read once. */
+function readPrompts(params: Params, config: ModelConfig, rows: readonly Row[], longest: number, wantValues?: boolean) {
+  const places = new Map<string, number>(), once: Row[] = [], of = rows.map(row => {
+    const key = row.ids.join(), place = places.get(key) ?? once.push(row) - 1
+    places.set(key, place)
+    return place
+  })
+  const read = next(params, config, undefined, once, longest, wantValues), { vocabulary } = shapeOf(config)
+  if (once.length === rows.length) return read
+  const logits = new Float32Array(rows.length * vocabulary)
+  of.forEach((place, i) => logits.set(read.logits.subarray(place * vocabulary, (place + 1) * vocabulary), i * vocabulary))
+  const longer = selectRows(read.longer, of)
+  disposeCache(read.longer)
+  return { logits, values: read.values && Float32Array.from(of, place => read.values![place]), longer }
 }
 
 /** Logits (and values) after the last `columns` ids of each live row, on the host, and the cache that now includes them. */

@@ -50,6 +50,18 @@ describe('model/generate', () => {
       const together = generate(params, config, prompts, { ...options, temperature: 0 })
       prompts.forEach((prompt, i) => expect(generate(params, config, [prompt], { ...options, temperature: 0 })[0].tokens).to.deep.equal(together[i].tokens))
     }))
+
+    it(`${name}: equal prompts, which are read once, are continued as if each were alone`, () => withModel(config, params => {
+      const order = [1, 0, 1, 3, 0, 1], greedy = { ...options, temperature: 0, values: true }, group = generate(params, config, order.map(i => prompts[i]), greedy)
+      order.forEach((i, k) => {
+        const [alone] = generate(params, config, [prompts[i]], greedy)
+        expect(group[k].tokens).to.deep.equal(alone.tokens)
+        alone.logps.forEach((logp, t) => expect(group[k].logps[t]).to.be.closeTo(logp, 1e-4))
+        alone.values!.forEach((value, t) => expect(group[k].values![t]).to.be.closeTo(value, 1e-4))
+      })
+      const own = generate(params, config, Array.from({ length: 16 }, () => prompts[0]), { ...options, random: Random.seed(2) })
+      expect(new Set(own.map(g => g.tokens.join())).size, 'different samples of one prompt').to.be.greaterThan(8)
+    }))
   }
 
   it('stops at the first stop token, which belongs to the response, or at maxNewTokens', () => withModel(gpt, params => {
