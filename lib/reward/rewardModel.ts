@@ -1,7 +1,6 @@
-import { sequenceScores } from '../model/heads'
 import type { ModelConfig } from '../model/config'
 import type { Params } from '../model/params'
-import { tf } from '../tensor/backend'
+import { readScores } from '../model/scoring'
 
 /** Sequences as a batch, padded on the right with id 0, which the mask hides. */
 export function padSequences(sequences: readonly ArrayLike<number>[]): { tokens: Int32Array[], mask: Int32Array[] } {
@@ -21,8 +20,7 @@ export function scoreSequences(params: Params, config: ModelConfig, sequences: r
   const empty = sequences.findIndex(s => s.length === 0)
   if (empty >= 0) throw new RangeError(`scoreSequences: sequence ${empty} is empty`)
   for (let from = 0; from < order.length; from += batchSize) {
-    const rows = order.slice(from, from + batchSize), { tokens, mask } = padSequences(rows.map(i => sequences[i]))
-    const scores = tf.tidy(() => sequenceScores(params, config, tokens, { mask }).dataSync())
+    const rows = order.slice(from, from + batchSize), scores = readScores({ config, params }, padSequences(rows.map(i => sequences[i])))
     rows.forEach((i, k) => { out[i] = scores[k] })
   }
   return out

@@ -1,7 +1,5 @@
-import { tokenLogps } from '../model/logps'
-import { tokenValues } from '../model/heads'
 import type { LanguageModel } from '../model/params'
-import { tf } from '../tensor/backend'
+import { readLogps, readValues } from '../model/scoring'
 
 /** A prompt as the models read it; whatever else it knows (text, facts, an answer to check) travels with it to the reward. */
 export interface PromptTokens { readonly ids: readonly number[] }
@@ -24,9 +22,9 @@ export const wholeSequence = ({ prompt, tokens }: Response): number[] => [...pro
  * Throws RangeError on an empty prompt or response, or one that is longer than the context.
  */
 export function responseLogps(model: LanguageModel, responses: readonly Response[], { temperature = 1, batchSize }: EvaluateOptions = {}): Float32Array[] {
-  return inBatches(responses, batchSize, ({ tokens, mask, responseMask }, batch) => {
-    const grid = tf.tidy(() => tokenLogps(model.params, model.config, tokens, { mask, responseMask, temperature }).dataSync<'float32'>()), columns = tokens[0].length - 1
-    return batch.map(({ prompt, tokens }, i) => grid.slice(i * columns + prompt.ids.length - 1, i * columns + prompt.ids.length - 1 + tokens.length))
+  return inBatches(responses, batchSize, (padded, batch) => {
+    const { data, columns } = readLogps(model, padded, temperature)
+    return batch.map(({ prompt, tokens }, i) => data.slice(i * columns + prompt.ids.length - 1, i * columns + prompt.ids.length - 1 + tokens.length))
   })
 }
 
@@ -35,9 +33,9 @@ export function responseLogps(model: LanguageModel, responses: readonly Response
  * `score.weight` must be among the model's weights. Throws as {@link responseLogps}.
  */
 export function responseValues(model: LanguageModel, responses: readonly Response[], { batchSize }: Pick<EvaluateOptions, 'batchSize'> = {}): Float32Array[] {
-  return inBatches(responses, batchSize, ({ tokens, mask }, batch) => {
-    const grid = tf.tidy(() => tokenValues(model.params, model.config, tokens, { mask }).dataSync<'float32'>()), columns = tokens[0].length
-    return batch.map(({ prompt, tokens }, i) => grid.slice(i * columns + prompt.ids.length - 1, i * columns + prompt.ids.length + tokens.length))
+  return inBatches(responses, batchSize, (padded, batch) => {
+    const { data, columns } = readValues(model, padded)
+    return batch.map(({ prompt, tokens }, i) => data.slice(i * columns + prompt.ids.length - 1, i * columns + prompt.ids.length + tokens.length))
   })
 }
 

@@ -7,6 +7,8 @@ import { withScoreHead } from '../../lib/model/heads'
 import { adamw } from '../../lib/model/optimiser'
 import { initParams } from '../../lib/model/params'
 import { constantSchedule } from '../../lib/model/schedules'
+import { scoreSequences } from '../../lib/reward/rewardModel'
+import { responseLogps, responseValues, wholeSequence } from '../../lib/rollout/evaluate'
 import { ready, tf } from '../../lib/tensor/backend'
 import { Random } from '../../lib/tensor/random'
 import { dpo } from '../../lib/train/dpo'
@@ -77,4 +79,13 @@ describe('train, every trainer compiled and not', () => {
       for (const [weight, values] of Object.entries(eager.weights)) values.forEach((x, i) => expect(compiled.weights[weight][i], `${weight}[${i}]`).to.be.closeTo(x, 1e-5 * (1 + Math.abs(x))))
     })
   }
+
+  it('what frozen models say of responses: log-probs, values, rewards', async () => {
+    const responses = Array.from({ length: 150 }, (_, i) => ({ prompt: prompts[i % 16], tokens: tokens(1 + draw.int(10)) })), policy = model(), judge = scorer(), before = tf.memory().numTensors
+    const flat = (rows: readonly Float32Array[]) => rows.flatMap(row => [...row])
+    const [compiled, eager] = await both(() => Promise.resolve([...flat(responseLogps(policy, responses, { temperature: 0.7 })), ...flat(responseValues(judge, responses)), ...scoreSequences(judge.params, config, responses.map(wholeSequence))]))
+    expect(tf.memory().numTensors).to.equal(before)
+    expect(compiled.length).to.equal(eager.length)
+    eager.forEach((x, i) => expect(compiled[i]).to.be.closeTo(x, 1e-5 * (1 + Math.abs(x))))
+  })
 })
