@@ -188,7 +188,7 @@ const evaluate = (model: LanguageModel) => {
 const ktoRows = [['before', policy], ['equal weights', equal.model], ['balanced weights', weighted.model]].map(([name, model]) => ({ policy: name as string, ...evaluate(model as LanguageModel) }))
 await show(ktoRows, { digits: 2 })
 const tail = (run: typeof equal) => mean(run.metrics.slice(-8).map(m => m['rewards/chosen'] ?? 0)) / 0.1
-claim('with equal weights the liked replies lose more than 30 nats, and the true reward collapses', tail(equal) < -30 && ktoRows[1]['true reward'] < ktoRows[0]['true reward'] - 1, { 'liked, nats': tail(equal), 'true reward': ktoRows[1]['true reward'] })
+claim('with equal weights the liked replies lose more than 15 nats, and the true reward collapses', tail(equal) < -15 && ktoRows[1]['true reward'] < ktoRows[0]['true reward'] - 1, { 'liked, nats': tail(equal), 'true reward': ktoRows[1]['true reward'] })
 claim('with balanced weights it stays near, and keeps far more of the true reward', tail(weighted) > tail(equal) / 3 && ktoRows[2]['true reward'] > ktoRows[1]['true reward'] + 1, { 'liked, nats': tail(weighted), 'true reward': ktoRows[2]['true reward'] })
 reveal('9.thumbs', tail(equal) > -5 ? 'A' : tail(equal) > -10 ? 'B' : 'C')
 
