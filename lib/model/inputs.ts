@@ -71,7 +71,7 @@ export type SequenceTensors = OnDevice<SequenceInputs>
 export const arePrepared = <T extends BatchTensors>(tokens: Matrix | T): tokens is T => 'ids' in tokens
 
 /** Sizes that `fewShapes` fills up to: multiples of 16 up to 64, of 32 up to 256, then of 128. */
-const roundUp = (n: number) => { const step = n <= 64 ? 16 : n <= 256 ? 32 : 128; return Math.ceil(n / step) * step }
+export const roundUp = (n: number) => { const step = n <= 64 ? 16 : n <= 256 ? 32 : 128; return Math.ceil(n / step) * step }
 
 const longest = (fewShapes: boolean | number) => typeof fewShapes === 'number' ? fewShapes : Infinity
 
@@ -101,8 +101,8 @@ function widen({ data, rows, columns }: HostMatrix, to: number): HostMatrix {
   return { data: out, rows, columns: to }
 }
 
-/** Whether dropout is on. */
-const drops = (config: ModelConfig, random?: Random) => random !== undefined && config.model_type === 'gpt2' && config.embd_pdrop + config.attn_pdrop + config.resid_pdrop > 0
+/** Whether dropout is on for a batch with this source of randomness. */
+export const drops = (config: ModelConfig, random?: Random) => random !== undefined && config.model_type === 'gpt2' && config.embd_pdrop + config.attn_pdrop + config.resid_pdrop > 0
 
 function dropoutOf(config: ModelConfig, rows: number, columns: number, random?: Random): { dropout?: Dropout } {
   if (config.model_type !== 'gpt2' || !random || !drops(config, random)) return {}

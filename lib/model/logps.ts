@@ -64,9 +64,9 @@ export function scoredLogits(params: Params, config: ModelConfig, tokens: Matrix
   })
   const indices = (name: 'targets' | 'places') => host ? host[name].data as Int32Array : (tokens as ScoredTensors)[name]
   const real = (values: tfjs.Tensor1D) => host?.scored ? tf.mul<tfjs.Tensor1D>(values, tf.tensor1d(host.scored.data)) : scored ? tf.mul<tfjs.Tensor1D>(values, scored) : values
-  const [rows, columns] = host ? host.ids.shape : (tokens as ScoredTensors).ids.shape, size = [rows, columns - 1] as [number, number]
+  const size = (host ?? tokens as ScoredTensors).scoredMask.shape
   return {
     logits, targets: indices('targets'), total: values => tf.sum(real(values)),
-    back: values => tf.reshape<tfjs.Rank.R2>(scatter(real(values), indices('places'), rows * (columns - 1)), size),
+    back: values => tf.reshape<tfjs.Rank.R2>(scatter(real(values), indices('places'), size[0] * size[1]), size),
   }
 }

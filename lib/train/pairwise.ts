@@ -1,11 +1,12 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import type { PairLengths, PairLogps } from '../loss/pairs'
 import type { ModelConfig } from '../model/config'
-import { scoredInputs } from '../model/inputs'
+import { drops, scoredInputs } from '../model/inputs'
 import type { ScoredInputs } from '../model/inputs'
 import { scoredLogits } from '../model/logps'
 import { adamw } from '../model/optimiser'
 import type { Optimiser } from '../model/optimiser'
+import { packedInputs, packingRoom } from '../model/packedInputs'
 import type { LanguageModel, Params } from '../model/params'
 import { constantSchedule } from '../model/schedules'
 import type { Schedule } from '../model/schedules'
@@ -33,6 +34,8 @@ export interface PairwiseOptions {
   readonly steps?: number
   /** Pairs a step (default 32). */
   readonly batchSize?: number
+  /** Pieces of a batch that go through the model side by side, one a core (default 1); on two TensorFlow then wants TF_NUM_INTEROP_THREADS=2 TF_NUM_INTRAOP_THREADS=1. The loss sees the whole batch. */
+  readonly shards?: number
   /** Default: AdamW, weight decay 0, gradients clipped to norm 1, at a constant rate of 1e-4, which suits models of this library's size. */
   readonly optimiser?: Optimiser
   readonly schedule?: Schedule
@@ -93,72 +96,116 @@ export interface PairObjective {
   readonly more?: (chosen: Float32Array, rejected: Float32Array) => Readonly<Record<string, number>>
 }
 
-/** What one step needs besides the weights; rows of [2B, t − 1] are as wide as the prepared batch. */
+/** What one step needs besides the weights. */
 interface Inputs {
-  readonly batch: ScoredInputs
-  /** What each token's log-prob counts in its response's. */
-  readonly weights: HostTensor<[number, number]>
+  readonly shards: Readonly<Record<string, Shard>>
   readonly lengths: { readonly chosen: Float32Array, readonly rejected: Float32Array }
   readonly refChosen: Float32Array
   readonly refRejected: Float32Array
+}
+
+/** The pairs of a batch that go through the model together; rows of [2B, t − 1] are as wide as the prepared batch. */
+type Shard = {
+  readonly batch: ScoredInputs
+  /** What each token's log-prob counts in its response's. */
+  readonly weights: HostTensor<[number, number]>
   /** Share of each token in the chosen responses' likelihood. */
   readonly nllShares?: HostTensor<[number, number]>
   /** Share of each token in its response. */
   readonly ownShares?: HostTensor<[number, number]>
 }
 
-/** A batch on the host: what goes into the step, and which tokens the output head runs on and are responses'. */
-interface Prepared { readonly inputs: Inputs; readonly scored: readonly Int32Array[]; readonly responseMask: readonly Int32Array[] }
+/** Which tokens of a shard the output head runs on, and which are responses'. */
+interface Tokens { readonly scored: readonly Int32Array[]; readonly responseMask: readonly Int32Array[] }
+
+/** A batch on the host: what goes into the step, and what is needed to read its report. */
+interface Prepared { readonly inputs: Inputs; readonly parts: readonly Tokens[] }
+
+/** How batches of a run are laid out. */
+interface Layout {
+  /** Tokens of the longest pair. */
+  readonly longest: number
+  /** Tokens of a packed row; undefined: padded rows, since they are as good or dropout is on. */
+  readonly room?: number
+}
 
 const total = (rows: readonly Int32Array[]) => rows.reduce((sum, row) => sum + row.reduce((a, b) => a + b, 0), 0)
+const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0)
 
-function prepare(config: ModelConfig, pairs: readonly TokenPair[], refChosen: Float32Array, refRejected: Float32Array, objective: PairObjective, random: Random, longest: number): Prepared {
-  const { ldAlpha, nllWeight, nllOnPrompt = false, onPolicyWeights } = objective, { tokens, mask, responseMask, weights, lengths } = pairBatch(pairs, ldAlpha), n = pairs.length
-  // the output head runs on the responses' tokens, and on the prompts' where the likelihood covers them
-  const scored = nllOnPrompt ? mask.map((row, i) => i < n ? row.map((m, j) => j === 0 ? 0 : m) : responseMask[i]) : responseMask
-  const batch = scoredInputs(config, tokens, { mask, responseMask: scored, random, fewShapes: jitWorks() && longest }), columns = batch.scoredMask.shape[1]
-  const all = total(scored.slice(0, n)), rows = (f: (i: number) => ArrayLike<number>) => hostRows(mask.map((_, i) => f(i)), columns)
-  return {
-    scored, responseMask,
-    inputs: {
-      batch, weights: hostRows(weights, columns), refChosen, refRejected, lengths,
+/** batches: those of the first epoch, as indices. */
+function layoutOf(config: ModelConfig, pairs: readonly TokenPair[], batches: readonly (readonly number[])[]): Layout {
+  const longest = pairs.reduce((most, pair) => Math.max(most, pairLength(pair)), 0)
+  const sizes = (key: number) => [pairs[key].chosen, pairs[key].rejected].map(response => ({ prompt: pairs[key].prompt.ids.length, response: response.length, key }))
+  return { longest, room: drops(config, Random.seed(0)) ? undefined : packingRoom(config, batches.slice(0, 16).map(batch => batch.flatMap(sizes)), longest) }
+}
+
+/** shards: the pairs of each. */
+function prepare(config: ModelConfig, shards: readonly (readonly TokenPair[])[], [refChosen, refRejected]: readonly [Float32Array, Float32Array], objective: PairObjective, random: Random, { longest, room }: Layout): Prepared {
+  const { ldAlpha, nllWeight, nllOnPrompt = false, onPolicyWeights } = objective
+  const parts = shards.map(pairs => {
+    const { tokens, mask, responseMask, weights } = pairBatch(pairs, ldAlpha), n = pairs.length
+    // the output head runs on the responses' tokens, and on the prompts' where the likelihood covers them
+    const scored = nllOnPrompt ? mask.map((row, i) => i < n ? row.map((m, j) => j === 0 ? 0 : m) : responseMask[i]) : responseMask
+    return { n, tokens, mask, responseMask, weights, scored, promptLengths: [...pairs, ...pairs].map(({ prompt }) => prompt.ids.length) }
+  })
+  const batches = room === undefined ? parts.map(({ tokens, mask, scored }) => scoredInputs(config, tokens, { mask, responseMask: scored, random, fewShapes: jitWorks() && longest }))
+    : packedInputs(config, parts.map(part => ({ ...part, responseMask: part.scored })), { room, fewShapes: jitWorks() })
+  const all = sum(parts.map(({ scored, n }) => total(scored.slice(0, n)))), lengths = (side: 'chosen' | 'rejected') => Float32Array.from(shards.flat(), pair => pair[side].length)
+  const shard = ({ n, mask, responseMask, weights, scored }: typeof parts[number], batch: ScoredInputs): Shard => {
+    const columns = batch.scoredMask.shape[1], rows = (f: (i: number) => ArrayLike<number>) => hostRows(mask.map((_, i) => f(i)), columns)
+    return {
+      batch, weights: hostRows(weights, columns),
       ...nllWeight !== undefined && { nllShares: rows(i => i < n ? Float32Array.from(scored[i].subarray(1), s => s / all) : []) },
       ...onPolicyWeights && { ownShares: rows(i => Float32Array.from(responseMask[i].subarray(1), s => s / total([responseMask[i]]))) },
-    },
+    }
+  }
+  return { parts, inputs: { shards: Object.fromEntries(parts.map((part, k) => [k, shard(part, batches[k])])), lengths: { chosen: lengths('chosen'), rejected: lengths('rejected') }, refChosen, refRejected } }
+}
+
+/** What a shard tells: log-probs of its chosen and its rejected responses, [B] each, and what else was asked for. */
+function shardOf(params: Params, config: ModelConfig, { batch, weights, nllShares, ownShares }: OnDevice<Shard>) {
+  const { logits, targets, back } = scoredLogits(params, config, batch), each = gatherLogps(logits, targets), spread = back(each)
+  const sides = (x: tfjs.Tensor2D, shares: tfjs.Tensor2D) => tf.split<tfjs.Tensor1D>(tf.sum<tfjs.Tensor1D>(tf.mul(x, shares), 1), 2)
+  const hits = tf.cast(tf.equal(tf.argMax(logits, 1), tf.cast(targets, 'int32')), 'float32')
+  return {
+    sums: sides(spread, weights), ratios: ownShares && sides(back(onPolicyRatios(logits, each)), ownShares),
+    nll: nllShares && tf.neg(tf.sum<tfjs.Scalar>(tf.mul(spread, nllShares))), report: tf.stack([tf.mean(logits, 1), entropies(logits), hits]),
   }
 }
 
 /** The loss of a batch, and what is reported of it. Chosen and rejected go through the model together. */
 const objectiveOf = (config: ModelConfig, { loss, averaged = false, nllWeight = 0 }: PairObjective) => (params: Params, inputs: OnDevice<Inputs>) => {
-  const { batch, weights, lengths, refChosen, refRejected, nllShares, ownShares } = inputs, n = refChosen.shape[0]
-  const { logits, targets, back } = scoredLogits(params, config, batch), each = gatherLogps(logits, targets), spread = back(each)
-  const perRow = (x: tfjs.Tensor2D, shares: tfjs.Tensor2D) => tf.sum<tfjs.Tensor1D>(tf.mul(x, shares), 1), sums = perRow(spread, weights)
-  const logps = averaged ? tf.div<tfjs.Tensor1D>(sums, tf.concat1d([lengths.chosen, lengths.rejected])) : sums
-  const [chosen, rejected] = tf.split<tfjs.Tensor1D>(logps, 2), values = loss({ chosen, rejected, refChosen, refRejected, lengths })
+  const { shards, lengths, refChosen, refRejected } = inputs, n = refChosen.shape[0], parts = Object.values(shards).map(shard => shardOf(params, config, shard))
+  const joined = (lists: readonly tfjs.Tensor1D[]) => lists.length > 1 ? tf.concat1d([...lists]) : lists[0], side = (k: 0 | 1) => joined(parts.map(({ sums }) => sums[k]))
+  const [chosen, rejected] = averaged ? [tf.div<tfjs.Tensor1D>(side(0), lengths.chosen), tf.div<tfjs.Tensor1D>(side(1), lengths.rejected)] : [side(0), side(1)]
+  const values = loss({ chosen, rejected, refChosen, refRejected, lengths })
   if (values.shape.join() !== `${n}`) throw new Error(`loss: expected one value a pair, [${n}], got [${values.shape.join(', ')}]; leave the mean to the trainer`)
-  const pairs = tf.mean<tfjs.Scalar>(ownShares ? tf.mul(values, onPolicyWeights(perRow(back(onPolicyRatios(logits, each)), ownShares))) : values)
-  const nll = nllShares ? tf.neg(tf.sum<tfjs.Scalar>(tf.mul(spread, nllShares))) : undefined
-  const hits = tf.cast(tf.equal(tf.argMax(logits, 1), tf.cast(targets, 'int32')), 'float32'), report = tf.stack([tf.mean(logits, 1), entropies(logits), hits])
-  return { loss: nll ? tf.add<tfjs.Scalar>(pairs, tf.mul(nll, nllWeight)) : pairs, aux: { logps, report, ...nll && { nll } } }
+  const ratios = parts.every(part => part.ratios) ? [0, 1].map(k => joined(parts.map(part => part.ratios![k]))) as [tfjs.Tensor1D, tfjs.Tensor1D] : undefined
+  const pairs = tf.mean<tfjs.Scalar>(ratios ? tf.mul(values, onPolicyWeights(...ratios)) : values), nll = parts.every(part => part.nll) ? tf.addN(parts.map(part => part.nll!)) : undefined
+  return {
+    loss: nll ? tf.add<tfjs.Scalar>(pairs, tf.mul(nll, nllWeight)) : pairs,
+    aux: { logps: tf.concat1d([chosen, rejected]), ...nll && { nll }, ...Object.fromEntries(parts.map(({ report }, k) => [`report ${k}`, report])) } as Aux,
+  }
 }
+
+/** What a step reports; of each shard [3, n] beside it, as 'report 0' and so on. */
+type Aux = { readonly logps: tfjs.Tensor, readonly nll?: tfjs.Tensor } & Readonly<Record<string, tfjs.Tensor>>
 
 /** log π(y_t) − log Σ_v π(v)² of each scored token, [n]. */
 const onPolicyRatios = (logits: tfjs.Tensor2D, logps: tfjs.Tensor1D): tfjs.Tensor1D =>
   tf.sub(logps, tf.sub(tf.logSumExp(tf.mul(logits, 2), 1), tf.mul(tf.logSumExp(logits, 1), 2)))
 
-/** WPO's weight of each pair, both responses' multiplied, of their mean ratios [2B]; no gradient follows.  Zhou 2024, arXiv:2406.11827 eq. 2 */
-function onPolicyWeights(ratios: tfjs.Tensor1D): tfjs.Tensor1D {
-  const [chosen, rejected] = tf.split<tfjs.Tensor1D>(ratios, 2)
-  return stopGradient(tf.exp(tf.add<tfjs.Tensor1D>(chosen, rejected)))
-}
+/** WPO's weight of each pair, both responses' multiplied, of their mean ratios [B]; no gradient follows.  Zhou 2024, arXiv:2406.11827 eq. 2 */
+const onPolicyWeights = (chosen: tfjs.Tensor1D, rejected: tfjs.Tensor1D): tfjs.Tensor1D => stopGradient(tf.exp(tf.add<tfjs.Tensor1D>(chosen, rejected)))
 
 const mean = (values: ArrayLike<number>) => Array.from(values).reduce((a, b) => a + b, 0) / values.length
 
-/** Means over response tokens of what `report` [3, n] says of each scored one. */
-function describeTokens(report: Float32Array, { scored, responseMask }: Prepared) {
-  const rows = sumByRow(report, 3, scored, responseMask), sum = (side: number[][], k: number) => side.reduce((all, row) => all + row[k], 0)
-  const over = (side: number[][], k: number) => sum(side, k) / sum(side, 3), chosen = rows.slice(0, rows.length / 2), rejected = rows.slice(rows.length / 2)
-  return { 'logits/chosen': over(chosen, 0), 'logits/rejected': over(rejected, 0), entropy: over(rows, 1), mean_token_accuracy: over(chosen, 2) }
+/** Means over response tokens of what the shards' reports say of each scored one. */
+function describeTokens(aux: Readonly<Record<string, Float32Array>>, parts: readonly Tokens[]) {
+  const sides = parts.map(({ scored, responseMask }, k) => sumByRow(aux[`report ${k}`], 3, scored, responseMask)), half = (rows: number[][]) => rows.length / 2
+  const chosen = sides.flatMap(rows => rows.slice(0, half(rows))), rejected = sides.flatMap(rows => rows.slice(half(rows)))
+  const over = (side: number[][], k: number) => sum(side.map(row => row[k])) / sum(side.map(row => row[3]))
+  return { 'logits/chosen': over(chosen, 0), 'logits/rejected': over(rejected, 0), entropy: over([...chosen, ...rejected], 1), mean_token_accuracy: over(chosen, 2) }
 }
 
 function describePairs(logps: Float32Array, { refChosen, refRejected }: Inputs, { beta, more }: PairObjective) {
@@ -176,20 +223,27 @@ function describePairs(logps: Float32Array, { refChosen, refRejected }: Inputs, 
  * given: the options as the trainer was given them, for `run`.
  */
 export function pairwise<M extends PairwiseMetrics>(kind: string, options: PairwiseOptions, objective: PairObjective, given: object): Training<M> {
-  const { model: { config, params }, pairs, batchSize = 32, optimiser = adamw({ lr: 1e-4, maxGradNorm: 1 }), shuffle = true } = options
+  const { model: { config, params }, pairs, batchSize = 32, shards = 1, optimiser = adamw({ lr: 1e-4, maxGradNorm: 1 }), shuffle = true } = options
   const schedule = options.schedule ?? constantSchedule({ lr: 1e-4 }), perEpoch = Math.ceil(pairs.length / batchSize), steps = options.steps ?? perEpoch
-  const step = objectiveOf(config, objective), longest = pairs.reduce((most, pair) => Math.max(most, pairLength(pair)), 0)
   check(kind, options, batchSize, objective)
+  const step = objectiveOf(config, objective), places = pairs.map((_, i) => i)
+  /** The batches of an epoch. */
+  const batchesOf = (stream: Random, epoch: number) => {
+    const order = shuffle ? batchesByLength(places, batchSize, i => pairLength(pairs[i]), stream.split(`epoch ${epoch}`)) : places
+    return Array.from({ length: perEpoch }, (_, k) => order.slice(k * batchSize, (k + 1) * batchSize))
+  }
+  const layout = layoutOf(config, pairs, batchesOf(Random.seed(options.seed ?? 0), 0))
   return training(startState(kind, { policy: params }, { policy: optimiser.init(params) }, Random.seed(options.seed ?? 0)), async function* (own) {
-    const reference = own.state.step < steps ? await logpsOf(pairs, objective) : undefined, places = pairs.map((_, i) => i)
+    const reference = own.state.step < steps ? await logpsOf(pairs, objective) : undefined
     while (own.state.step < steps) {
-      const { state } = own, t = state.step, random = Random.resume(state.random), epoch = Math.floor(t / perEpoch), first = (t % perEpoch) * batchSize
-      const order = shuffle ? batchesByLength(places, batchSize, i => pairLength(pairs[i]), random.split(`epoch ${epoch}`)) : places, rows = order.slice(first, first + batchSize)
-      const learning_rate = schedule(t), batch = prepare(config, rows.map(i => pairs[i]), ...sides(reference, rows), objective, random.split(`step ${t}`), longest)
-      const { loss, gradNorm: grad_norm, aux } = update(state, { role: 'policy', optimiser, learningRate: learning_rate, objective: step, inputs: batch.inputs })
+      const { state } = own, t = state.step, random = Random.resume(state.random), epoch = Math.floor(t / perEpoch), taken = batchesOf(random, epoch)[t % perEpoch]
+      // every so manieth pair: shards of similar length
+      const split = Array.from({ length: Math.min(shards, taken.length) }, (_, k) => taken.filter((_, i) => i % shards === k)), rows = split.flat()
+      const learning_rate = schedule(t), { inputs, parts } = prepare(config, split.map(some => some.map(i => pairs[i])), sides(reference, rows), objective, random.split(`step ${t}`), layout)
+      const { loss, gradNorm: grad_norm, aux } = update(state, { role: 'policy', optimiser, learningRate: learning_rate, objective: step, inputs })
       state.step = t + 1
       const likelihood = aux.nll ? { nll_loss: aux.nll[0] } : {}
-      yield { step: t + 1, loss, ...likelihood, ...describePairs(aux.logps, batch.inputs, objective), ...describeTokens(aux.report, batch), grad_norm, learning_rate, epoch: (t + 1) / perEpoch } as M & PairwiseMetrics
+      yield { step: t + 1, loss, ...likelihood, ...describePairs(aux.logps, inputs, objective), ...describeTokens(aux, parts), grad_norm, learning_rate, epoch: (t + 1) / perEpoch } as M & PairwiseMetrics
     }
   }, given)
 }
@@ -203,8 +257,8 @@ async function logpsOf(pairs: readonly TokenPair[], { reference, ldAlpha }: Pair
 const sides = (reference: PairReference | undefined, rows: readonly number[]): [Float32Array, Float32Array] =>
   [Float32Array.from(rows, i => reference?.chosen[i] ?? 0), Float32Array.from(rows, i => reference?.rejected[i] ?? 0)]
 
-function check(kind: string, { model, pairs, steps = 1 }: PairwiseOptions, batchSize: number, { beta, reference, nllWeight = 0, ldAlpha = 1 }: PairObjective): void {
-  for (const [name, value] of Object.entries({ steps, batchSize })) {
+function check(kind: string, { model, pairs, steps = 1, shards = 1 }: PairwiseOptions, batchSize: number, { beta, reference, nllWeight = 0, ldAlpha = 1 }: PairObjective): void {
+  for (const [name, value] of Object.entries({ steps, batchSize, shards })) {
     if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`${name}: expected a positive integer, got ${value}`)
   }
   if (!(beta > 0 && beta < Infinity)) throw new RangeError(`beta: expected a positive number, got ${beta}`)

@@ -47,11 +47,11 @@ describe('train/dpo', () => {
   }
   const whole = goldens('dpo_losses').cases.filter(c => c.name.startsWith('model_'))
   it('has every whole-model case', () => expect(whole.map(c => c.name)).to.have.members(Object.keys(losses)))
-  for (const golden of whole) {
+  for (const golden of whole) for (const shards of [1, 3]) {
     // a step of plain gradient descent at rate 1 moves every weight by its gradient
-    it(`dpo_losses: ${golden.name}`, async () => {
+    it(`dpo_losses: ${golden.name}, ${shards > 1 ? 'in shards of 2, 1 and 1 pairs' : 'in one piece'}`, async () => {
       const { policy, reference, batch, config } = golden.inputs, [loss, more] = losses[golden.name], model = load(policy)
-      const training = dpo({ model, reference: load(reference), pairs: pairsOf([batch]), batchSize: 4, shuffle: false, loss, beta: config.beta, optimiser: sgd({ lr: 1 }), schedule: constantSchedule({ lr: 1 }), ...more })
+      const training = dpo({ model, reference: load(reference), pairs: pairsOf([batch]), batchSize: 4, shards, shuffle: false, loss, beta: config.beta, optimiser: sgd({ lr: 1 }), schedule: constantSchedule({ lr: 1 }), ...more })
       const [metrics] = await all(training)
       golden.close(metrics.loss, 'loss')
       golden.close(metrics.grad_norm, 'grad_norm')
