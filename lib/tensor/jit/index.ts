@@ -7,7 +7,7 @@ import type { Looked } from './look'
 import { FunctionTable } from './table'
 import { flatten, unflatten } from './tree'
 import type { Flat } from './tree'
-import { JitTraceError, tracing } from './trace'
+import { insteadOf, JitTraceError, tracing } from './trace'
 import type { Emitted, JitMode, Trace } from './trace'
 
 export { JitTraceError, tracing } from './trace'
@@ -54,7 +54,7 @@ export interface Jitted<F> {
 
 interface Entry {
   calls: number, state: Explained['state'], reason?: string, traceMs: number, compileMs: number, grown: number
-  trace?: Trace, result: Flat['shape'], emitted?: Emitted, name?: string
+  trace?: Trace, result: Flat['shape'], made?: tfjs.Tensor[], emitted?: Emitted, name?: string
 }
 
 /** What jit needs from around it. */
@@ -105,9 +105,9 @@ export function createJit(tf: typeof tfjs, { enabled = () => true, note = consol
     let verified = false, warned = false
 
     /** Runs eagerly and notes what happened. */
-    function watch(backend: NodeBackend, args: unknown[], leaves: readonly tfjs.Tensor[], entry: Entry): void {
+    function watch(backend: NodeBackend, args: unknown[], leaves: readonly tfjs.Tensor[], entry: Entry, keep = false): void {
       const start = performance.now()
-      Object.assign(entry, look(backend, args, leaves, table.known))
+      Object.assign(entry, look(backend, args, leaves, table.known, keep))
       entry.traceMs = performance.now() - start
     }
 
@@ -129,18 +129,25 @@ export function createJit(tf: typeof tfjs, { enabled = () => true, note = consol
         if (entry.compileMs > 1000) note(`jit: ${name} compiled in ${(entry.compileMs / 1000).toFixed(1)} s (${entry.emitted!.operations} operations, ${mode})`)
         return result
       } catch (error) {
-        remove(backend, entry)
-        Object.assign(entry, { state: 'eager', reason: (error as Error).message })
-        note(`jit: ${name} cannot be compiled and runs eagerly: ${(error as Error).message.split('\n')[0]}`)
+        refuse(backend, entry, error as Error)
         return run(...args)
       }
     }
 
+    function refuse(backend: NodeBackend, entry: Entry, error: Error): void {
+      remove(backend, entry)
+      Object.assign(entry, { state: 'eager', reason: error.message })
+      note(`jit: ${name} cannot be compiled and runs eagerly: ${error.message.split('\n')[0]}`)
+    }
+
     /** A second look, at the second call of the first shape that has one: what changed between two calls would be frozen. */
     function verify(backend: NodeBackend, entry: Entry, args: unknown[], leaves: readonly tfjs.Tensor[]): void {
-      const first = entry.emitted!, again: Entry = { ...entry }
+      const again: Entry = { ...entry }
       watch(backend, args, leaves, again)
-      const second = write(backend, again)
+      compare(entry.emitted!, write(backend, again))
+    }
+
+    function compare(first: Emitted, second: Emitted): void {
       if (!first.content.equals(second.content)) {
         const at = second.constants.find(({ data, shape }) => !first.constants.some(other => other.data.equals(data) && other.shape.join() === shape.join()))
         throw new JitTraceError(at
@@ -148,6 +155,22 @@ export function createJit(tf: typeof tfjs, { enabled = () => true, note = consol
           : `jit: ${name} does different operations at two calls with the same shapes; what decides must be an argument that is no tensor`)
       }
       verified = true
+    }
+
+    /** Part of a graph that is being traced: watched, and written down as a call that will be compiled when the graph runs, not before. */
+    function beCalled(backend: NodeBackend, entry: Entry, args: unknown[], leaves: readonly tfjs.Tensor[]): unknown {
+      const now: Entry = { ...entry }
+      watch(backend, args, leaves, now, true)
+      const { made, result, traceMs } = now, emitted = write(backend, now)
+      if (!made) return undefined
+      if (entry.emitted) compare(entry.emitted, emitted)
+      else {
+        // What TensorFlow does not take is part of the graph like everything else
+        try { add(backend, entry, emitted) } catch (error) { refuse(backend, entry, error as Error); return unflatten(result, made) }
+        Object.assign(entry, { result, traceMs })
+      }
+      insteadOf({ name: entry.name!, arguments: entry.emitted!.inputs.map(index => leaves[index]), results: made })
+      return unflatten(result, made)
     }
 
     const jitted = (...args: unknown[]): unknown => {
@@ -165,6 +188,8 @@ export function createJit(tf: typeof tfjs, { enabled = () => true, note = consol
       }
       entry.calls++
       if (entry.state === 'eager') return run(...args)
+      const called = within && beCalled(backend, entry, args, leaves)
+      if (called !== undefined) return called
       if (entry.state === 'compiled') {
         if (!verified) verify(backend, entry, args, leaves)
         recent.delete(entry)

@@ -10,19 +10,22 @@ import type { Emitted, JitMode, Node, Source, Trace } from './trace'
 type Arguments = readonly unknown[]
 type Run = (...args: unknown[]) => tfjs.TensorContainer
 
-/** How a function is run operation by operation, and how it is watched. */
+/** How a function is run operation by operation, and how it is watched; `keep`: what it made then is wanted, too, which a loop does not do. */
 export interface Looked {
   readonly run: (...args: unknown[]) => unknown
-  readonly look: (backend: NodeBackend, args: Arguments, leaves: readonly tfjs.Tensor[], known: (name: string) => Emitted | undefined) => { trace: Trace, result: Flat['shape'] }
+  readonly look: (backend: NodeBackend, args: Arguments, leaves: readonly tfjs.Tensor[], known: (name: string) => Emitted | undefined, keep?: boolean) => { trace: Trace, result: Flat['shape'], made?: tfjs.Tensor[] }
 }
 
 /** A function as it is. */
 export const straight = (tf: typeof tfjs, plain: Run, mode: JitMode): Looked => ({
   run: (...args) => tf.tidy(() => plain(...args)),
-  look(backend, args, leaves) {
+  look(backend, args, leaves, _, keep = false) {
     let result!: Flat, seen!: Trace
-    tf.tidy(() => { seen = trace<unknown>(tf, backend, () => plain(...args), leaves, value => (result = flatten(tf, value, 'the result')).leaves, mode).trace })
-    return { trace: seen, result: result.shape }
+    const made = tf.tidy(() => {
+      seen = trace<unknown>(tf, backend, () => plain(...args), leaves, value => (result = flatten(tf, value, 'the result')).leaves, mode).trace
+      return keep ? [...result.leaves] : []
+    })
+    return { trace: seen, result: result.shape, ...keep && { made } }
   },
 })
 

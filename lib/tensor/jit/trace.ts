@@ -39,9 +39,15 @@ export interface Emitted {
 /** How a function runs: as a graph of TensorFlow's, or compiled by XLA (seconds to compile, then faster). */
 export type JitMode = 'graph' | 'xla'
 
-let active: JitMode | undefined
+let active: JitMode | undefined, noteCall: ((call: Call) => void) | undefined
 /** What a function is being traced for now. */
 export const tracing = (): JitMode | undefined => active
+
+/** A call of a compiled function, and the tensors that it is said to have made. */
+export interface Call { readonly name: string, readonly arguments: readonly tfjs.Tensor[], readonly results: readonly tfjs.Tensor[] }
+
+/** Writes a call into what is being traced, in place of whatever made its results: so it need not run (and be compiled) to be watched. */
+export const insteadOf = (call: Call): void => noteCall?.(call)
 
 /** The caller's line: the first of the stack outside this folder, TensorFlow.js and Node. */
 export function callerLine(): string {
@@ -102,14 +108,21 @@ export function trace<R>(tf: typeof tfjs, backend: NodeBackend, fn: () => R, lea
   const proto = Object.getPrototypeOf(backend) as NodeBackend, restore = [replaceGather(tf, backend), replaceRandom()]
   const before = Object.getOwnPropertyDescriptors(backend)
   Object.assign(backend, own)
-  const outer = active
+  const outer = active, outerCall = noteCall
   active = mode
+  noteCall = ({ name, arguments: given, results: made }) => {
+    const inputs = backend.getInputTensorIds(given).map(id => { const found = sources.get(id); if (!found) throw foreign(); return found })
+    const outputs = made.map(({ dtype }) => backend.getDTypeInteger(dtype)), node: Node = { op: name, attributes: [], inputs, outputs }
+    nodes.push(node)
+    backend.getInputTensorIds(made).forEach((id, index) => sources.set(id, { kind: 'output', node, index, dtype: outputs[index] }))
+  }
   try {
     const result = fn(), source = ([id]: number[]) => { const found = sources.get(id); if (!found) throw foreign(); return found }
     if (result instanceof Promise) throw new JitTraceError('jit: the function is async')
     return { result, trace: { nodes, results: results(result).map(tensor => source(backend.getInputTensorIds([tensor]))) } }
   } finally {
     active = outer
+    noteCall = outerCall
     for (const name of Object.keys(own)) delete (backend as unknown as Record<string, unknown>)[name]
     Object.defineProperties(backend, Object.fromEntries(Object.entries(before).filter(([name]) => name in own)))
     restore.forEach(undo => undo())
