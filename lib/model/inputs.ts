@@ -45,13 +45,16 @@ export type BatchInputs = {
   readonly dropout?: Dropout
 }
 
-/** A batch and which n of its tokens are scored, in row-major order; of b·(t − 1) places, number i·(t − 1) + j scores token j + 1 of row i. */
+/**
+ * A batch of t − 1 columns (of t with `whole`), for what stands in the last one predicts nothing, and which n of its tokens are scored, in
+ * row-major order; of b·(t − 1) places, number i·(t − 1) + j scores token j + 1 of row i.
+ */
 export type ScoredInputs = BatchInputs & {
-  /** The row of b·t hidden states that predicts each scored token, [n]. */
+  /** The row of the hidden states that predicts each scored token, [n]. */
   readonly sources: HostTensor<[number]>
   /** The scored tokens, [n]. */
   readonly targets: HostTensor<[number]>
-  /** Their places, [n]. */
+  /** Their places, [n]: those of `sources`, but for packed rows. */
   readonly places: HostTensor<[number]>
   /** 1, or 0 where a list has been filled up, [n]. Only with `fewShapes`. */
   readonly scored?: HostTensor<[number]>
@@ -77,21 +80,30 @@ const longest = (fewShapes: boolean | number) => typeof fewShapes === 'number' ?
 
 interface Read { readonly ids: HostMatrix, readonly mask?: HostMatrix, readonly batch: BatchInputs }
 
-/** Checks everything that the kernels would not: shapes, ids, positions, length. */
-function read(config: ModelConfig, tokens: Matrix, { mask: given, positions: at, random, fewShapes }: BatchOptions): Read {
-  const own = onHost(tokens, 'tokens'), { vocabulary, context } = shapeOf(config)
-  if (own.columns > context) throw new RangeError(`tokens: ${own.columns} columns, but the model's context is ${context}`)
-  checkIndices(own.data, vocabulary, 'token')
-  const ownMask = given && sameShape(onHost(given, 'mask'), own, 'mask'), ownPositions = at && sameShape(onHost(at, 'positions'), own, 'positions')
-  if (ownPositions && config.model_type === 'gpt2') checkIndices(ownPositions.data, context, 'position')
-  const columns = fewShapes && !drops(config, random) ? Math.min(context, roundUp(own.columns), Math.max(own.columns, longest(fewShapes))) : own.columns, ids = widen(own, columns)
-  const mask = columns > own.columns ? widen(ownMask ?? { ...own, data: new Int32Array(own.data.length).fill(1) }, columns) : ownMask
-  const positions = ownPositions ? widen(ownPositions, columns).data : positionsFrom(mask, own.rows, columns)
+/** Checks everything that the kernels would not: shapes, ids, positions, length. Then leaves `cut` columns on the right out. */
+function read(config: ModelConfig, tokens: Matrix, { mask: given, positions: at, random, fewShapes }: BatchOptions, cut = 0): Read {
+  const whole = onHost(tokens, 'tokens'), { vocabulary, context } = shapeOf(config)
+  if (whole.columns > context) throw new RangeError(`tokens: ${whole.columns} columns, but the model's context is ${context}`)
+  checkIndices(whole.data, vocabulary, 'token')
+  const wholeMask = given && sameShape(onHost(given, 'mask'), whole, 'mask'), wholePositions = at && sameShape(onHost(at, 'positions'), whole, 'positions')
+  if (wholePositions && config.model_type === 'gpt2') checkIndices(wholePositions.data, context, 'position')
+  const { rows } = whole, own = whole.columns - cut, columns = fewShapes && !drops(config, random) ? Math.min(context, roundUp(own), Math.max(own, longest(fewShapes) - cut)) : own
+  const fit = (matrix: HostMatrix) => widen(narrow(matrix, own), columns), ids = fit(whole)
+  const mask = columns > own ? fit(wholeMask ?? { ...whole, data: new Int32Array(whole.data.length).fill(1) }) : wholeMask && fit(wholeMask)
+  const positions = wholePositions ? fit(wholePositions).data : positionsFrom(mask, rows, columns)
   const batch: BatchInputs = {
-    ids: hostTensor(ids.data, [ids.rows, columns]), positions: hostTensor(positions, [ids.rows, columns]), mask: causalMask(mask, columns),
-    ...config.model_type === 'llama' ? { angles: anglesOf(positions, ids.rows, config) } : {}, ...dropoutOf(config, ids.rows, columns, random),
+    ids: hostTensor(ids.data, [rows, columns]), positions: hostTensor(positions, [rows, columns]), mask: causalMask(mask, columns),
+    ...config.model_type === 'llama' ? { angles: anglesOf(positions, rows, config) } : {}, ...dropoutOf(config, rows, columns, random),
   }
   return { ids, mask, batch }
+}
+
+/** The first columns of a matrix. */
+function narrow({ data, rows, columns }: HostMatrix, to: number): HostMatrix {
+  if (to === columns) return { data, rows, columns }
+  const out = new Int32Array(rows * to)
+  for (let i = 0; i < rows; i++) out.set(data.subarray(i * columns, i * columns + to), i * to)
+  return { data: out, rows, columns: to }
 }
 
 function widen({ data, rows, columns }: HostMatrix, to: number): HostMatrix {
@@ -124,29 +136,30 @@ export const batchInputs = (config: ModelConfig, tokens: Matrix, options: BatchO
 
 /**
  * A batch whose tokens are scored where `responseMask` [b, t] is 1; by default every token that has a predecessor which is not padding.
+ * whole: the last column stays, for something that looks at it, too.
  * Throws as {@link batchInputs}, and where no token is scored.
  */
-export function scoredInputs(config: ModelConfig, tokens: Matrix, { responseMask, ...options }: BatchOptions & { readonly responseMask?: Matrix } = {}): ScoredInputs {
-  const { ids, mask, batch } = read(config, tokens, options), own = onHost(tokens, 'tokens')
-  const response = responseMask && widen(sameShape(onHost(responseMask, 'responseMask'), own, 'responseMask'), ids.columns), { rows, columns } = ids
-  const sources: number[] = [], places: number[] = [], targets: number[] = []
+export function scoredInputs(config: ModelConfig, tokens: Matrix, { responseMask, whole = false, ...options }: BatchOptions & { readonly responseMask?: Matrix, readonly whole?: boolean } = {}): ScoredInputs {
+  const own = onHost(tokens, 'tokens'), nothing = () => new Error(`responseMask: no token of [${own.rows}, ${own.columns}] is scored; a response needs a token after the first column`)
+  if (own.columns === 1) throw nothing()
+  const { ids: { rows, columns }, batch } = read(config, tokens, options, whole ? 0 : 1), mask = options.mask && onHost(options.mask, 'mask').data
+  const response = responseMask && sameShape(onHost(responseMask, 'responseMask'), own, 'responseMask').data, sources: number[] = [], targets: number[] = []
   for (let i = 0; i < rows; i++) {
-    for (let j = 0; j + 1 < columns; j++) {
-      const at = i * columns + j
-      if (response ? response.data[at + 1] === 0 : mask && (mask.data[at] === 0 || mask.data[at + 1] === 0)) continue
-      sources.push(at)
-      places.push(i * (columns - 1) + j)
-      targets.push(ids.data[at + 1])
+    for (let j = 0; j + 1 < own.columns; j++) {
+      const at = i * own.columns + j
+      if (response ? response[at + 1] === 0 : mask && (mask[at] === 0 || mask[at + 1] === 0)) continue
+      sources.push(i * columns + j)
+      targets.push(own.data[at + 1])
     }
   }
   const n = sources.length
-  if (n === 0) throw new Error(`responseMask: no token of [${own.rows}, ${own.columns}] is scored; a response needs a token after the first column`)
-  const length = options.fewShapes ? Math.min(rows * (columns - 1), rows * roundUp(Math.ceil(n / rows))) : n
+  if (n === 0) throw nothing()
+  const length = options.fewShapes ? Math.min(rows * columns, rows * roundUp(Math.ceil(n / rows))) : n
   const list = (values: readonly number[]) => { const data = new Int32Array(length); data.set(values); return hostTensor(data, [length]) }
-  const scoredMask = new Float32Array(rows * (columns - 1))
-  for (const place of places) scoredMask[place] = 1
+  const scoredMask = new Float32Array(rows * columns)
+  for (const place of sources) scoredMask[place] = 1
   return {
-    ...batch, sources: list(sources), targets: list(targets), places: list(places), scoredMask: hostTensor(scoredMask, [rows, columns - 1]),
+    ...batch, sources: list(sources), places: list(sources), targets: list(targets), scoredMask: hostTensor(scoredMask, [rows, columns]),
     ...options.fewShapes ? { scored: hostTensor(new Float32Array(length).fill(1, 0, n), [length]) } : {},
   }
 }

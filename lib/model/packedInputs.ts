@@ -62,7 +62,7 @@ export function packingRoom(config: ModelConfig, batches: readonly (readonly Pac
   // a token's matrix products, and its look at one key
   const cost = (rows: number, columns: number) => rows * columns * (2 * width + columns)
   const packed = (room: number) => total(batch => cost(few(bestFit(treesOf(batch, room).map(tree => tree.size), room).length), room))
-  const padded = total(batch => cost(batch.length, Math.min(longest, roundUp(batch.reduce((most, { prompt, response }) => Math.max(most, prompt + response), 0)))))
+  const padded = total(batch => cost(batch.length, Math.min(longest - 1, roundUp(batch.reduce((most, { prompt, response }) => Math.max(most, prompt + response - 1), 0)))))
   const rooms = Array.from({ length: Math.floor(least / 2 / 8) + 1 }, (_, i) => ({ room: least + 8 * i, cost: packed(least + 8 * i) })), best = rooms.reduce((a, b) => b.cost < a.cost ? b : a)
   // more shapes are to be compiled, and every row brings a mask of its own
   return best.cost < 0.85 * padded ? best.room : undefined
@@ -78,7 +78,7 @@ const few = (n: number) => { const step = Math.max(1, 2 ** (Math.floor(Math.log2
 export function packedInputs(config: ModelConfig, batches: readonly PackedBatch[], { room, fewShapes }: PackingOptions): ScoredInputs[] {
   const laid = batches.map(batch => layout(config, batch, room)), most = (f: (one: Layout) => number) => laid.reduce((n, one) => Math.max(n, f(one)), 0)
   const count = most(one => one.rows.length), rows = fewShapes ? few(count) : count, places = rows * room, needed = most(one => one.scored)
-  const length = fewShapes ? Math.ceil(Math.ceil(needed / places * 8) / 8 * places) : needed, columns = most(one => one.columns), wide = fewShapes ? roundUp(columns) : columns
+  const length = fewShapes ? Math.ceil(Math.ceil(needed / places * 8) / 8 * places) : needed, columns = most(one => one.columns), wide = fewShapes ? roundUp(columns - 1) + 1 : columns
   return laid.map(one => fill(config, one, { room, rows, length, columns: wide, fewShapes }))
 }
 

@@ -27,9 +27,9 @@ export type ValueInputs = { readonly valueBatch: BatchInputs, readonly valuesOld
 /** Some rollouts with their estimates. */
 export interface Minibatch { readonly rollouts: readonly (Response & { readonly logpOld: Float32Array })[]; readonly estimates: readonly AdvantageEstimate[] }
 
-/** A minibatch as the policy's loss takes it; fewShapes as in BatchOptions. */
-export function policyInputs(config: ModelConfig, { rollouts, estimates }: Minibatch, fewShapes: boolean | number = true): PolicyInputs {
-  const { tokens, mask, responseMask } = padResponses(rollouts), batch = scoredInputs(config, tokens, { mask, responseMask, fewShapes }), n = batch.sources.shape[0]
+/** A minibatch as the policy's loss takes it; fewShapes as in BatchOptions; whole: its trunk serves the value, too, which looks at the last column. */
+export function policyInputs(config: ModelConfig, { rollouts, estimates }: Minibatch, fewShapes: boolean | number = true, whole = false): PolicyInputs {
+  const { tokens, mask, responseMask } = padResponses(rollouts), batch = scoredInputs(config, tokens, { mask, responseMask, fewShapes, whole }), n = batch.sources.shape[0]
   const list = (rows: readonly Float32Array[]) => {
     const data = new Float32Array(n)
     rows.reduce((at, row) => { data.set(row, at); return at + row.length }, 0)

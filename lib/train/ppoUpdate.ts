@@ -42,7 +42,7 @@ export interface PpoUpdated { readonly statistics: readonly MinibatchStatistics[
 export function ppoUpdate({ config, valueConfig, optimiser, valueOptimiser, targetKl = Infinity, longest = Infinity, ...settings }: PpoUpdateOptions) {
   const policy = policyObjective(config, settings), value = valueConfig && valueObjective(valueConfig, settings), shared = sharedObjective(config, settings)
   const step = (state: TrainState, minibatch: Minibatch, { lr, valueLr }: PpoRates): { read: MinibatchRead, gradNorm: number } => {
-    const own = policyInputs(config, minibatch, longest), theirs = valueInputs(valueConfig ?? config, minibatch, longest)
+    const own = policyInputs(config, minibatch, longest, !value), theirs = valueInputs(valueConfig ?? config, minibatch, longest)
     if (!value) {
       const { aux, gradNorm } = update(state, { role: 'policy', optimiser, learningRate: lr, objective: shared, inputs: { ...own, ...theirs } })
       return { read: aux, gradNorm }
