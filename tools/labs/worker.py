@@ -25,6 +25,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from processes import end_below
 
 ANSI = re.compile(r'\x1b\[[0-9;]*[A-Za-z]')
+OWN_KERNEL = Path(__file__).resolve().parents[1] / 'kernel/dist/main.js'
 STARTUP_SECONDS = 120
 # a promise that nobody awaits may be rejected after its cell: one more cell gives it time to be reported
 LAST_WORD = 'await new Promise<void>(resolve => setTimeout(resolve, 300))'
@@ -61,6 +62,8 @@ class Run:
         """What went wrong: kind, the cell's index, a sentence, and more lines to read; None when nothing did."""
         self.notebook.cells.append(nbformat.v4.new_code_cell(LAST_WORD))
         try:
+            if foreign := self.foreign_kernel():
+                return {'kind': 'start', 'index': None, 'message': foreign, 'detail': ''}
             await self.client.async_execute(cwd=self.folder, stdout=self.log, stderr=self.log)
             return None
         except CellExecutionError as error:
@@ -78,6 +81,13 @@ class Run:
             if self.process:
                 end_below(os.getpid(), (self.process.pid,))
                 self.process.wait()
+
+    def foreign_kernel(self) -> str | None:
+        """tslab as it comes loses errors of promises and callbacks that nobody awaits: a lab that ran there is not known to be sound."""
+        argv = self.client.create_kernel_manager().kernel_spec.argv
+        if any(Path(word).resolve() == OWN_KERNEL for word in argv):
+            return None
+        return f'the kernel {KERNEL} is not the one of this project ({" ".join(argv)}): another may lose errors. npm start -- --setup-only installs it; JUPYTER_PATH may hide it'
 
     def failed(self, kind: str, message: str, detail: str = '') -> dict[str, Any]:
         where = 'after the last cell' if self.index >= len(self.notebook.cells) - 1 else label(self.notebook, self.index)
