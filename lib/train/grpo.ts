@@ -46,6 +46,8 @@ export interface GrpoOptions<P extends PromptTokens> extends Partial<GrpoVariant
   /** Pieces of a rollout, a step each (default 1), and how often all are gone through (default 1). */
   readonly minibatches?: number
   readonly iterations?: number
+  /** Pieces of a step's responses that go through the model side by side, one a core (default 1); on two TensorFlow then wants TF_NUM_INTEROP_THREADS=2 TF_NUM_INTRAOP_THREADS=1. The loss sees all of them. */
+  readonly shards?: number
   /** Weight of the k3 penalty against the frozen reference (default 0). Above 0 it needs `reference`. */
   readonly beta?: number
   readonly reference?: LanguageModel
@@ -136,11 +138,11 @@ export function grpo<P extends PromptTokens>(options: GrpoOptions<P>): Training<
   }, options)
 }
 
-interface Settings { readonly variant: GrpoVariant; readonly beta: number; readonly biasCorrection: boolean; readonly maskTruncated: boolean; readonly longest: number; readonly columns: number; readonly temperature: number }
+interface Settings { readonly variant: GrpoVariant; readonly beta: number; readonly biasCorrection: boolean; readonly maskTruncated: boolean; readonly longest: number; readonly columns: number; readonly shards: number; readonly temperature: number }
 
-function settingsOf<P extends PromptTokens>({ beta = 0, biasCorrection = false, maskTruncated = false, prompts, maxNewTokens, temperature = 1, ...options }: GrpoOptions<P>): Settings {
+function settingsOf<P extends PromptTokens>({ beta = 0, biasCorrection = false, maskTruncated = false, shards = 1, prompts, maxNewTokens, temperature = 1, ...options }: GrpoOptions<P>): Settings {
   const { loss, ratio, bounds, reduce, advantages } = { ...GRPO, ...Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined)) }
-  return { variant: { loss, ratio, bounds, reduce, advantages }, beta, biasCorrection, maskTruncated, longest: maxNewTokens, columns: maxNewTokens + prompts.reduce((most, { ids }) => Math.max(most, ids.length), 0), temperature }
+  return { variant: { loss, ratio, bounds, reduce, advantages }, beta, biasCorrection, maskTruncated, longest: maxNewTokens, columns: maxNewTokens + prompts.reduce((most, { ids }) => Math.max(most, ids.length), 0), shards, temperature }
 }
 
 /** Samples and scores until there are enough groups; gives what the coming steps need and moves the place in the prompts on. */
@@ -189,21 +191,26 @@ function checked<P extends PromptTokens>(rollouts: readonly Rollout<P>[], expect
 
 type Row = Omit<KeptRow, 'prompt'> & { readonly prompt: PromptTokens }
 
-/** What a step is computed from; logpOld, logpRef and counted are [b, t − 1], column j for token j + 1. */
-interface Inputs { readonly batch: ScoredInputs; readonly advantages: Float32Array; readonly logpOld: HostTensor<[number, number]>; readonly logpRef?: HostTensor<[number, number]>; readonly counted: HostTensor<[number, number]> }
+/** What a step is computed from: its rows in shards, one after the other; logpOld, logpRef and counted are [b, t − 1], column j for token j + 1. */
+interface Inputs { readonly shards: Readonly<Record<string, ScoredInputs>>; readonly advantages: Float32Array; readonly logpOld: HostTensor<[number, number]>; readonly logpRef?: HostTensor<[number, number]>; readonly counted: HostTensor<[number, number]> }
 type Objective = ReturnType<typeof objectiveOf>
 type Aux = Readonly<Record<'logps' | 'entropies' | 'ratio', Float32Array>>
 
-const objectiveOf = (config: ModelConfig, { variant, temperature, ...settings }: Settings) => (weights: Params, { batch, advantages, logpOld, logpRef, counted }: OnDevice<Inputs>) => {
-  const { logps, entropies } = tokenLogpsAndEntropies(weights, config, batch, { temperature }), known = { logpOld, advantages, mask: counted, logpRef }
+const objectiveOf = (config: ModelConfig, { variant, temperature, ...settings }: Settings) => (weights: Params, { shards, advantages, logpOld, logpRef, counted }: OnDevice<Inputs>) => {
+  const seen = Object.values(shards).map(batch => tokenLogpsAndEntropies(weights, config, batch, { temperature })), joined = (rows: tfjs.Tensor2D[]) => rows.length > 1 ? tf.concat2d(rows, 0) : rows[0]
+  const logps = joined(seen.map(one => one.logps)), entropies = joined(seen.map(one => one.entropies)), known = { logpOld, advantages, mask: counted, logpRef }
   return { loss: grpoLoss(logps, known, variant, settings), aux: { logps, entropies, ratio: variant.ratio(logps, known) } }
 }
 
-function prepare(config: ModelConfig, rows: readonly Row[], { maskTruncated, columns }: Settings): Inputs {
-  const { tokens, mask, responseMask } = padResponses(rows), batch = scoredInputs(config, tokens, { mask, responseMask, fewShapes: columns })
-  const grid = (f: (row: Row) => readonly number[]) => hostRows(rows.map(row => [...new Array<number>(row.prompt.ids.length - 1).fill(0), ...f(row)]), batch.scoredMask.shape[1])
+function prepare(config: ModelConfig, rows: readonly Row[], { maskTruncated, columns, shards }: Settings): Inputs {
+  const { tokens, mask, responseMask } = padResponses(rows), size = Math.ceil(rows.length / shards)
+  const batches = Array.from({ length: Math.ceil(rows.length / size) }, (_, k) => {
+    const own = <T>(list: readonly T[]) => list.slice(k * size, (k + 1) * size)
+    return scoredInputs(config, own(tokens), { mask: own(mask), responseMask: own(responseMask), fewShapes: columns })
+  })
+  const grid = (f: (row: Row) => readonly number[]) => hostRows(rows.map(row => [...new Array<number>(row.prompt.ids.length - 1).fill(0), ...f(row)]), batches[0].scoredMask.shape[1])
   return {
-    batch, advantages: Float32Array.from(rows, r => r.advantage), logpOld: grid(r => r.logpOld), logpRef: rows[0].logpRef ? grid(r => r.logpRef!) : undefined,
+    shards: Object.fromEntries(batches.entries()), advantages: Float32Array.from(rows, r => r.advantage), logpOld: grid(r => r.logpOld), logpRef: rows[0].logpRef ? grid(r => r.logpRef!) : undefined,
     counted: grid(r => r.tokens.map(() => Number(r.stopped || !maskTruncated))),
   }
 }
@@ -243,9 +250,9 @@ export function grpoLoss(
 }
 
 function check<P extends PromptTokens>(options: GrpoOptions<P>): void {
-  const { policy: { config }, prompts, steps, groups = 8, groupSize = 8, minibatches = 1, iterations = 1, maxRounds = 1, beta = 0, reference, maxNewTokens } = options
+  const { policy: { config }, prompts, steps, groups = 8, groupSize = 8, minibatches = 1, iterations = 1, maxRounds = 1, shards = 1, beta = 0, reference, maxNewTokens } = options
   if (prompts.length === 0) throw new Error('grpo: no prompts')
-  for (const [name, value] of Object.entries({ steps, groups, minibatches, iterations, maxRounds, maxNewTokens })) {
+  for (const [name, value] of Object.entries({ steps, groups, minibatches, iterations, maxRounds, shards, maxNewTokens })) {
     if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`${name}: expected a positive integer, got ${value}`)
   }
   if (!Number.isSafeInteger(groupSize) || groupSize < 2) throw new RangeError(`groupSize: a group needs at least 2 responses to compare, got ${groupSize}`)

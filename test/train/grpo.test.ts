@@ -58,12 +58,12 @@ describe('train/grpo', () => {
   beforeEach(() => tf.engine().startScope())
   afterEach(() => tf.engine().endScope())
 
-  it('training_runs: grpo_run', async () => {
+  for (const shards of [1, 3]) it(`training_runs: grpo_run, ${shards > 1 ? `in ${shards} shards` : 'in one piece'}`, async () => {
     const golden = goldens('training_runs').case('grpo_run'), c = golden.inputs.config, groups = golden.inputs.groups as { prompt_ids: number[], completions: number[][], rewards: number[] }[]
     const asked = groups.map(g => ({ ids: g.prompt_ids, group: g }))
     const training = grpo<typeof asked[number]>({
       policy: load(golden.inputs.policy), reference: load(golden.inputs.reference), prompts: asked, shuffle: false, steps: c.max_steps,
-      groups: c.per_device_train_batch_size / c.num_generations, groupSize: c.num_generations, iterations: c.num_iterations, beta: c.beta, ...clippedTokens({ clip: c.epsilon }),
+      groups: c.per_device_train_batch_size / c.num_generations, groupSize: c.num_generations, iterations: c.num_iterations, shards, beta: c.beta, ...clippedTokens({ clip: c.epsilon }),
       maxNewTokens: c.max_completion_length, stopTokens: [2],
       reward: combineRewards({ given_reward: { reward: responses => responses.map(({ prompt, tokens }) => prompt.group.rewards[prompt.group.completions.indexOf(tokens as number[])]) } }),
       sample: (policy, all) => {

@@ -20,15 +20,15 @@ import { benchPairs, benchPrompts, SIZES } from './rlhf-sizes'
 const { replies, newTokens, minibatches, groups, groupSize, pairs, lr, beta } = SIZES
 const bytes = (params: Params) => 4 * countParams(params), optimiserBytes = ({ slots }: OptimiserState) => Object.values(slots).reduce((sum, slot) => sum + 4 * slot.size, 0)
 
-/** A trainer, its frozen models by role, and what a step counts: generated tokens, or pairs. */
-function trainer(method: Method): { training: Training<unknown>, frozen: Readonly<Record<string, Params>>, each: number } {
+/** A trainer whose batches go through the model in a shard a thread (PPO's operations are shared out instead), its frozen models by role, and what a step counts: generated tokens, or pairs. */
+function trainer(method: Method, threads: number): { training: Training<unknown>, frozen: Readonly<Record<string, Params>>, each: number } {
   const policy = deskPolicy(), schedule = () => lr, optimiser = adamw({ lr, maxGradNorm: 1 }), endless = 1_000_000
   const sampling = { prompts: benchPrompts(), maxNewTokens: newTokens, stopTokens: [] }, generated = replies * newTokens
-  if (method === 'dpo') return { training: dpo({ model: policy, pairs: benchPairs(), batchSize: pairs, steps: endless, shuffle: false, beta, optimiser, schedule }), frozen: {}, each: pairs }
+  if (method === 'dpo') return { training: dpo({ model: policy, pairs: benchPairs(), batchSize: pairs, steps: endless, shuffle: false, beta, shards: threads, optimiser, schedule }), frozen: {}, each: pairs }
   if (method === 'grpo') {
     // a sum that any language can compute: what is timed is the trainer, not the reward
     const reward = (rollouts: readonly Rollout<PromptTokens>[]) => rollouts.map(({ tokens }) => tokens.reduce((a, b) => a + b, 0) % 7)
-    return { training: grpo({ policy, ...sampling, reward, steps: endless, groups, groupSize, optimiser, schedule }), frozen: {}, each: generated }
+    return { training: grpo({ policy, ...sampling, reward, steps: endless, groups, groupSize, shards: threads, optimiser, schedule }), frozen: {}, each: generated }
   }
   const scorer = deskScorer()
   const training = ppo({ policy, reference: policy, value: scorer, reward: modelReward(scorer), ...sampling, iterations: endless, batchSize: replies, epochs: 1, minibatches, beta, optimiser, valueOptimiser: optimiser, schedule, valueSchedule: schedule })
@@ -36,7 +36,7 @@ function trainer(method: Method): { training: Training<unknown>, frozen: Readonl
 }
 
 async function main(): Promise<void> {
-  const { label: version } = await ready(), { training, frozen, each } = trainer(process.argv[2] as Method)
+  const { label: version } = await ready(), { training, frozen, each } = trainer(process.argv[2] as Method, Number(process.argv[3]))
   const roles = () => ({
     ...Object.fromEntries([...Object.entries(training.state.models), ...Object.entries(frozen)].map(([role, params]) => [role, bytes(params)])),
     ...Object.fromEntries(Object.entries(training.state.optimisers).map(([role, state]) => [`${role} optimiser`, optimiserBytes(state)])),
