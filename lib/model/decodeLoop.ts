@@ -13,6 +13,7 @@ import type { ModelConfig } from './config'
 import { shapeOf } from './config'
 import type { FixedCache } from './fixedCache'
 import { RECENT, settle, step } from './fixedCache'
+import { roundUp } from './inputs'
 import type { Params } from './params'
 
 /** What draws the tokens of a call. */
@@ -25,6 +26,8 @@ export interface Drawing {
   readonly alive: Float32Array
   readonly stopTokens: readonly number[]
   readonly values: boolean
+  /** Whether more calls follow: else the cache is left with a recent part that is full. */
+  readonly more: boolean
 }
 
 /** [16, b] each, of which the first `count` rows were asked for. */
@@ -93,7 +96,8 @@ function loopOf(config: ModelConfig, wantValues: boolean, greedy: boolean): Loop
 
 /**
  * Adds up to 16 tokens to every row of a cache whose recent part is empty, the first of them after `ids` [b] at `positions` [b].
- * Frees what it replaces of the cache, whose recent part is empty again.
+ * Frees what it replaces of the cache, whose recent part is empty again where more calls follow.
+ * Its old part is then no larger than needed, since attention reads all of it at every position; each of its few sizes is compiled once.
  */
 export function decodeMany(params: Params, config: ModelConfig, { old, recent, filled, fresh, padding }: FixedCache, ids: Int32Array, positions: Int32Array, drawing: Drawing): Drawn {
   const b = ids.length, count = drawing.uniforms.length / b, columns = old[0].k.shape[2], wide = columns + RECENT, { vocabulary } = shapeOf(config)
@@ -113,5 +117,6 @@ export function decodeMany(params: Params, config: ModelConfig, { old, recent, f
   }, { params, old, given: toTensors(given) }) as unknown as tfjs.TensorContainerObject) as unknown as State
   const tokens = out.tokens.dataSync<'int32'>(), logps = out.logps.dataSync<'float32'>(), values = drawing.values ? out.values.dataSync<'float32'>() : undefined
   tf.dispose([out.i, out.ids, out.alive, out.tokens, out.logps, out.values, recent] as unknown as tfjs.TensorContainer)
-  return { tokens, logps, values, cache: settle({ old, recent: out.recent, filled, fresh: 0, padding }) }
+  const cache: FixedCache = { old, recent: out.recent, filled, fresh: 0, padding }
+  return { tokens, logps, values, cache: drawing.more ? settle(cache, roundUp(filled + RECENT)) : { ...cache, fresh: RECENT } }
 }

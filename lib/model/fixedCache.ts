@@ -126,14 +126,14 @@ export function decodeStep(params: Params, config: ModelConfig, cache: FixedCach
   return { logits, values, cache: fresh + 1 < RECENT ? { ...cache, recent: out.recent, fresh: fresh + 1 } : settle({ ...cache, recent: out.recent }) }
 }
 
-/** Writes the recent part behind what is filled of the old one. */
-export function settle({ old, recent, filled, padding }: FixedCache): FixedCache {
-  const columns = old[0].k.shape[2], rest = columns - filled - RECENT
+/** Writes the recent part behind what is filled of the old one, which has `columns` then (default: as many as before). */
+export function settle({ old, recent, filled, padding }: FixedCache, columns = old[0].k.shape[2]): FixedCache {
+  const taken = Math.min(RECENT, columns - filled), rest = columns - filled - taken
   const joined = tf.tidy(() => old.map(({ k, v }, layer) => {
-    const join = (x: tfjs.Tensor4D, y: tfjs.Tensor4D) => tf.concat([x.slice([0, 0, 0, 0], [-1, -1, filled, -1]), y.slice([0, 0, 0, 0], [-1, -1, Math.min(RECENT, RECENT + rest), -1]),
-      ...rest > 0 ? [x.slice([0, 0, filled + RECENT, 0], [-1, -1, rest, -1])] : []], 2)
+    const [b, heads, , e] = k.shape, room = rest > 0 ? [tf.zeros<tfjs.Rank.R4>([b, heads, rest, e])] : []
+    const join = (x: tfjs.Tensor4D, y: tfjs.Tensor4D) => tf.concat([x.slice([0, 0, 0, 0], [-1, -1, filled, -1]), taken === RECENT ? y : y.slice([0, 0, 0, 0], [-1, -1, taken, -1]), ...room], 2)
     return { k: join(k, recent[layer].k), v: join(v, recent[layer].v) }
   }))
   tf.dispose(old as unknown as tfjs.TensorContainer)
-  return { old: joined, recent, filled: Math.min(columns, filled + RECENT), fresh: 0, padding }
+  return { old: joined, recent, filled: filled + taken, fresh: 0, padding }
 }

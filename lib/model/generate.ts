@@ -14,6 +14,7 @@ import { decodeStep, fixedCache, RECENT } from './fixedCache'
 import type { FixedCache } from './fixedCache'
 import { lmHead } from './forward'
 import { headScores } from './heads'
+import { roundUp } from './inputs'
 import type { Params } from './params'
 
 /** How to continue prompts. */
@@ -90,13 +91,14 @@ const rowsOf = (prompts: readonly ArrayLike<number>[], longest: number, random?:
 /** With a cache of fixed shape, so that a position is one compiled call. Rows that have ended go along until half of them have. */
 function* decodeFixed(params: Params, config: ModelConfig, prompts: readonly ArrayLike<number>[], options: GenerateOptions): Generator<DecodeStep> {
   const longest = Math.max(...prompts.map(p => p.length)), stops = new Set(options.stopTokens), { vocabulary, context } = shapeOf(config)
-  const columns = Math.min(Math.ceil((longest + options.maxNewTokens) / 32) * 32, Math.max(context, longest + options.maxNewTokens))
+  const many = jitMode() === 'xla' && vocabulary <= 4096 && !filters(options), all = longest + options.maxNewTokens
+  const columns = many ? roundUp(longest) : Math.min(Math.ceil(all / 32) * 32, Math.max(context, all))
   let rows = rowsOf(prompts, longest, options.random), live = rows.map((_, i) => i), cache: FixedCache | undefined
   try {
     const first = readPrompts(params, config, rows, longest, options.values)
     try { cache = fixedCache(first.longer, columns, Int32Array.from(rows, r => r.padding)) } finally { disposeCache(first.longer) }
     let { logits, values } = first, ahead: Drawn | undefined
-    const many = jitMode() === 'xla' && vocabulary <= 4096 && !filters(options), { temperature = 1 } = options
+    const { temperature = 1 } = options
     for (let step = 0, at = 0; ; step++) {
       const told = ahead ? ahead.values?.subarray(at * rows.length) : values, drawn = ahead
       const picks = live.map(i => drawn ? { token: drawn.tokens[at * rows.length + i], logp: drawn.logps[at * rows.length + i] } : pick(logits.subarray(i * vocabulary, (i + 1) * vocabulary), rows[i].ids, options, rows[i].random))
@@ -118,7 +120,7 @@ function* decodeFixed(params: Params, config: ModelConfig, prompts: readonly Arr
       if (many) {
         const count = Math.min(RECENT, options.maxNewTokens - step - 1), alive = new Float32Array(rows.length), uniforms = new Float32Array(count * rows.length)
         for (const i of live) { alive[i] = 1; for (let j = 0; j < count; j++) uniforms[j * rows.length + i] = rows[i].random?.uniform() ?? 0 }
-        ahead = decodeMany(params, config, cache, ids, positions, { temperature, uniforms, alive, stopTokens: options.stopTokens ?? [], values: options.values ?? false });
+        ahead = decodeMany(params, config, cache, ids, positions, { temperature, uniforms, alive, stopTokens: options.stopTokens ?? [], values: options.values ?? false, more: step + 1 + count < options.maxNewTokens });
         [cache, at] = [ahead.cache, 0]
       } else ({ logits, values, cache } = decodeStep(params, config, cache, ids, positions, options.values))
     }

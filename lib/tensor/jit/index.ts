@@ -1,6 +1,6 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { emit } from './emit'
-import { nodeBackend } from './native'
+import { nodeBackend, setXlaFlags } from './native'
 import type { NodeBackend } from './native'
 import { looped, straight } from './look'
 import type { Looked } from './look'
@@ -111,7 +111,10 @@ export function createJit(tf: typeof tfjs, { enabled = () => true, note = consol
       entry.traceMs = performance.now() - start
     }
 
-    const write = (backend: NodeBackend, entry: Entry) => emit(backend.binding, entry.trace!, { xla: mode === 'xla', known: table.known })
+    function write(backend: NodeBackend, entry: Entry): Emitted {
+      if (mode === 'xla') setXlaFlags(backend.binding)
+      return emit(backend.binding, entry.trace!, { xla: mode === 'xla', known: table.known })
+    }
 
     function execute(backend: NodeBackend, { name: compiled, emitted, result }: Entry, leaves: readonly tfjs.Tensor[]): unknown {
       const ids = backend.getInputTensorIds(emitted!.inputs.map(index => leaves[index]))
