@@ -12,7 +12,7 @@ import type { Cache } from './cache'
 import type { ModelConfig } from './config'
 import { shapeOf } from './config'
 import type { FixedCache } from './fixedCache'
-import { RECENT, settle, step } from './fixedCache'
+import { cutRows, joinRows, RECENT, rowsOfShards, settle, step } from './fixedCache'
 import { roundUp } from './inputs'
 import type { Params } from './params'
 
@@ -28,6 +28,8 @@ export interface Drawing {
   readonly values: boolean
   /** Whether more calls follow: else the cache is left with a recent part that is full. */
   readonly more: boolean
+  /** Pieces of the rows that run side by side (default 1). */
+  readonly shards?: number
 }
 
 /** [16, b] each, of which the first `count` rows were asked for. */
@@ -94,29 +96,63 @@ function loopOf(config: ModelConfig, wantValues: boolean, greedy: boolean): Loop
   return made
 }
 
+/** Rows of a batch that are decoded side by side with the others. */
+interface Lane { readonly state: Omit<State, 'recent'>, readonly given: OnDevice<Given> }
+/** In the order of what the body returns, which a loop wants. */
+const began = ({ i, ids, alive, tokens, logps, values }: Lane['state'], recent: Cache): State => ({ i, ids, alive, recent, tokens, logps, values })
+type Lanes = (lanes: readonly Lane[], params: Params, old: Cache, recent: Cache) => Pick<State, 'recent' | 'tokens' | 'logps' | 'values'>
+const inLanes = new Map<string, Jitted<Lanes>>()
+
+/** The loop of each lane, as one call: what does not need each other runs side by side, as far as there are threads for it. */
+function lanesOf(config: ModelConfig, wantValues: boolean, greedy: boolean): Jitted<Lanes> {
+  const key = JSON.stringify([config, wantValues, greedy]), made = inLanes.get(key) ?? jit<Lanes>((lanes, params, old, recent) => {
+    const rows = lanes.map(({ state }) => state.ids.shape[0]), olds = cutRows(old, rows), recents = cutRows(recent, rows)
+    const done = lanes.map(({ state, given }, n) => loopOf(config, wantValues, greedy)(began(state, recents[n]), { params, old: olds[n], given }))
+    const wide = (name: 'tokens' | 'logps' | 'values') => tf.concat2d(done.map(one => one[name]), 1)
+    return { recent: joinRows(done.map(one => one.recent)), tokens: wide('tokens'), logps: wide('logps'), values: wide('values') }
+  }, { name: 'decoding in shards', mode: 'graph' })
+  inLanes.set(key, made)
+  return made
+}
+
 /**
  * Adds up to 16 tokens to every row of a cache whose recent part is empty, the first of them after `ids` [b] at `positions` [b].
  * Frees what it replaces of the cache, whose recent part is empty again where more calls follow.
  * Its old part is then no larger than needed, since attention reads all of it at every position; each of its few sizes is compiled once.
  */
 export function decodeMany(params: Params, config: ModelConfig, { old, recent, filled, fresh, padding }: FixedCache, ids: Int32Array, positions: Int32Array, drawing: Drawing): Drawn {
-  const b = ids.length, count = drawing.uniforms.length / b, columns = old[0].k.shape[2], wide = columns + RECENT, { vocabulary } = shapeOf(config)
+  const b = ids.length, count = drawing.uniforms.length / b, { shards = 1, temperature, values: wantValues } = drawing
   if (fresh !== 0 || count > RECENT) throw new RangeError(`decodeMany: ${count} positions on a cache with ${fresh} recent ones; expected up to ${RECENT} on none`)
+  const laneOf = (from: number, n: number): Lane => {
+    const to = from + n, uniforms = new Float32Array(count * n)
+    for (let j = 0; j < count; j++) uniforms.set(drawing.uniforms.subarray(j * b + from, j * b + to), j * n)
+    const given = givenOf(config, { columns: old[0].k.shape[2], filled, padding: padding.subarray(from, to) }, positions.subarray(from, to), { ...drawing, uniforms })
+    return {
+      given: toTensors(given),
+      state: { i: int(0), ids: tf.tensor1d(ids.subarray(from, to), 'int32'), alive: tf.tensor1d(drawing.alive.subarray(from, to)), tokens: tf.zeros([RECENT, n], 'int32'), logps: tf.zeros([RECENT, n]), values: tf.zeros([RECENT, n]) },
+    }
+  }
+  const out = tf.tidy(() => {
+    const sizes = rowsOfShards(b, shards), lanes = sizes.map((n, k) => laneOf(k * sizes[0], n)), [{ state, given }] = lanes, greedy = temperature === 0
+    return (lanes.length > 1 ? lanesOf(config, wantValues, greedy)(lanes, params, old, recent) : loopOf(config, wantValues, greedy)(began(state, recent), { params, old, given })) as unknown as tfjs.TensorContainerObject
+  }) as unknown as Pick<State, 'recent' | 'tokens' | 'logps' | 'values'> & Partial<State>
+  const tokens = out.tokens.dataSync<'int32'>(), logps = out.logps.dataSync<'float32'>(), values = wantValues ? out.values.dataSync<'float32'>() : undefined
+  tf.dispose([out.tokens, out.logps, out.values, recent, ...[out.i, out.ids, out.alive].filter(one => one !== undefined)] as unknown as tfjs.TensorContainer)
+  const cache: FixedCache = { old, recent: out.recent, filled, fresh: 0, padding }
+  return { tokens, logps, values, cache: drawing.more ? settle(cache, roundUp(filled + RECENT)) : { ...cache, fresh: RECENT } }
+}
+
+/** What the loop needs to know of some rows besides their cache. */
+function givenOf(config: ModelConfig, { columns, filled, padding }: { readonly columns: number, readonly filled: number, readonly padding: Int32Array }, positions: Int32Array, drawing: Drawing): Given {
+  const b = positions.length, count = drawing.uniforms.length / b, wide = columns + RECENT, { vocabulary } = shapeOf(config)
   const mask = new Float32Array(b * wide).fill(HIDDEN), uniforms = new Float32Array(RECENT * b), stops = new Float32Array(vocabulary)
   for (let i = 0; i < b; i++) { mask.fill(0, i * wide + padding[i], i * wide + filled); mask.fill(0, i * wide + columns, (i + 1) * wide) }
   uniforms.set(drawing.uniforms)
   for (const stop of drawing.stopTokens) if (stop >= 0 && stop < vocabulary) stops[stop] = 1
   const turns = Int32Array.from({ length: RECENT * b }, (_, at) => positions[at % b] + Math.floor(at / b))
-  const given: Given = {
-    positions: hostTensor(positions, [b]), mask: hostTensor(mask, [b, 1, 1, wide]), place: hostTensor(Float32Array.from({ length: wide }, (_, j) => Math.max(-1, j - columns)), [1, 1, 1, wide]),
+  return {
+    positions: hostTensor(Int32Array.from(positions), [b]), mask: hostTensor(mask, [b, 1, 1, wide]), place: hostTensor(Float32Array.from({ length: wide }, (_, j) => Math.max(-1, j - columns)), [1, 1, 1, wide]),
     uniforms: hostTensor(uniforms, [RECENT, b]), stops: hostTensor(stops, [vocabulary]), count: hostTensor(Int32Array.of(count), []), temperature: drawing.temperature || 1,
     ...config.model_type === 'llama' ? { angles: anglesOf(turns, turns.length, config) } : {},
   }
-  const out = tf.tidy(() => loopOf(config, drawing.values, drawing.temperature === 0)({
-    i: int(0), ids: tf.tensor1d(ids, 'int32'), alive: tf.tensor1d(drawing.alive), recent, tokens: tf.zeros([RECENT, b], 'int32'), logps: tf.zeros([RECENT, b]), values: tf.zeros([RECENT, b]),
-  }, { params, old, given: toTensors(given) }) as unknown as tfjs.TensorContainerObject) as unknown as State
-  const tokens = out.tokens.dataSync<'int32'>(), logps = out.logps.dataSync<'float32'>(), values = drawing.values ? out.values.dataSync<'float32'>() : undefined
-  tf.dispose([out.i, out.ids, out.alive, out.tokens, out.logps, out.values, recent] as unknown as tfjs.TensorContainer)
-  const cache: FixedCache = { old, recent: out.recent, filled, fresh: 0, padding }
-  return { tokens, logps, values, cache: drawing.more ? settle(cache, roundUp(filled + RECENT)) : { ...cache, fresh: RECENT } }
 }

@@ -95,19 +95,41 @@ export function step(config: ModelConfig, wantValues: boolean, params: Params, o
   return { logits: lmHead(params, config, x), ...wantValues ? { values: headScores(params, x) } : {}, recent: next }
 }
 
+/** A cache in pieces of so many rows each: views, not copies. */
+export function cutRows(cache: Cache, rows: readonly number[]): Cache[] {
+  const layers = cache.map(({ k, v }) => ({ k: tf.split<tfjs.Tensor4D>(k, [...rows], 0), v: tf.split<tfjs.Tensor4D>(v, [...rows], 0) }))
+  return rows.map((_, n) => layers.map(({ k, v }) => ({ k: k[n], v: v[n] })))
+}
+
+/** Pieces as one cache again. */
+export const joinRows = (pieces: readonly Cache[]): Cache => pieces[0].map((_, layer) => ({ k: tf.concat4d(pieces.map(piece => piece[layer].k), 0), v: tf.concat4d(pieces.map(piece => piece[layer].v), 0) }))
+
+/** Sizes of at most `shards` pieces of so many rows. */
+export const rowsOfShards = (rows: number, shards: number): number[] => { const size = Math.ceil(rows / shards); return Array.from({ length: Math.ceil(rows / size) }, (_, k) => Math.min(size, rows - k * size)) }
+
+/** {@link step} in pieces that do not need each other, so that TensorFlow runs them side by side. */
+function stepInShards(config: ModelConfig, wantValues: boolean, shards: number, params: Params, old: Cache, recent: Cache, inputs: OnDevice<Inputs>): Stepped {
+  const rows = rowsOfShards(inputs.ids.shape[0], shards)
+  if (rows.length === 1) return step(config, wantValues, params, old, recent, inputs)
+  const { here, elsewhere, angles } = inputs, cut = <T extends tfjs.Tensor>(x: T) => tf.split<T>(x, rows, 0), olds = cutRows(old, rows), recents = cutRows(recent, rows)
+  const ids = cut(inputs.ids), positions = cut(inputs.positions), mask = cut(inputs.mask), cos = angles && cut(angles.cos), sin = angles && cut(angles.sin)
+  const done = rows.map((_, n) => step(config, wantValues, params, olds[n], recents[n], { ids: ids[n], positions: positions[n], mask: mask[n], here, elsewhere, ...cos && sin ? { angles: { cos: cos[n], sin: sin[n] } } : {} }))
+  return { logits: tf.concat2d(done.map(one => one.logits), 0), ...wantValues ? { values: tf.concat1d(done.map(one => one.values!)) } : {}, recent: joinRows(done.map(one => one.recent)) }
+}
+
 type Step = (params: Params, old: Cache, recent: Cache, inputs: OnDevice<Inputs>) => Stepped
 const compiled = new Map<string, Jitted<Step>>()
 
 /** The step of a configuration, compiled once. */
-function stepOf(config: ModelConfig, wantValues: boolean): Jitted<Step> {
-  const key = JSON.stringify([config, wantValues]), made = compiled.get(key)
-    ?? jit<Step>((params, old, recent, inputs) => step(config, wantValues, params, old, recent, inputs), { name: 'a position of decoding' })
+function stepOf(config: ModelConfig, wantValues: boolean, shards: number): Jitted<Step> {
+  const key = JSON.stringify([config, wantValues, shards]), made = compiled.get(key)
+    ?? jit<Step>((params, old, recent, inputs) => stepInShards(config, wantValues, shards, params, old, recent, inputs), { name: 'a position of decoding' })
   compiled.set(key, made)
   return made
 }
 
-/** Adds one token to every row: ids and positions [b] on the host, in range. Frees what it replaces of the cache. */
-export function decodeStep(params: Params, config: ModelConfig, cache: FixedCache, ids: Int32Array, positions: Int32Array, wantValues = false): { logits: Float32Array, values?: Float32Array, cache: FixedCache } {
+/** Adds one token to every row, in `shards` pieces side by side: ids and positions [b] on the host, in range. Frees what it replaces of the cache. */
+export function decodeStep(params: Params, config: ModelConfig, cache: FixedCache, ids: Int32Array, positions: Int32Array, wantValues = false, shards = 1): { logits: Float32Array, values?: Float32Array, cache: FixedCache } {
   const { old, recent, filled, fresh, padding } = cache, rows = ids.length, columns = old[0].k.shape[2], mask = new Float32Array(rows * (columns + RECENT)).fill(HIDDEN)
   for (let i = 0; i < rows; i++) {
     const from = i * (columns + RECENT)
@@ -120,7 +142,7 @@ export function decodeStep(params: Params, config: ModelConfig, cache: FixedCach
     ids: hostTensor(ids, [rows]), positions: hostTensor(positions, [rows]), mask: hostTensor(mask, [rows, 1, 1, columns + RECENT]),
     here: hostTensor(here, [1, 1, RECENT, 1]), elsewhere: hostTensor(here.map(x => 1 - x), [1, 1, RECENT, 1]), ...config.model_type === 'llama' ? { angles: anglesOf(positions, rows, config) } : {},
   }
-  const out = tf.tidy(() => stepOf(config, wantValues)(params, old, recent, toTensors(inputs)) as unknown as tfjs.TensorContainerObject) as unknown as Stepped
+  const out = tf.tidy(() => stepOf(config, wantValues, shards)(params, old, recent, toTensors(inputs)) as unknown as tfjs.TensorContainerObject) as unknown as Stepped
   const logits = out.logits.dataSync<'float32'>(), values = out.values?.dataSync<'float32'>()
   tf.dispose([out.logits, recent, ...out.values ? [out.values] : []] as unknown as tfjs.TensorContainer)
   return { logits, values, cache: fresh + 1 < RECENT ? { ...cache, recent: out.recent, fresh: fresh + 1 } : settle({ ...cache, recent: out.recent }) }

@@ -24,6 +24,8 @@ export interface GenerateOptions extends SamplingOptions {
   readonly stopTokens?: readonly number[]
   /** Source of randomness, needed unless temperature is 0; every call takes one number from it, every row has a stream of its own. */
   readonly random?: Random
+  /** Pieces of the rows that are decoded side by side, one a core (default 1); on two TensorFlow then wants TF_NUM_INTEROP_THREADS=2 TF_NUM_INTRAOP_THREADS=1. */
+  readonly shards?: number
   /** Also return the scalar head's value before each token (`score.weight` must be among params). */
   readonly values?: boolean
 }
@@ -120,9 +122,9 @@ function* decodeFixed(params: Params, config: ModelConfig, prompts: readonly Arr
       if (many) {
         const count = Math.min(RECENT, options.maxNewTokens - step - 1), alive = new Float32Array(rows.length), uniforms = new Float32Array(count * rows.length)
         for (const i of live) { alive[i] = 1; for (let j = 0; j < count; j++) uniforms[j * rows.length + i] = rows[i].random?.uniform() ?? 0 }
-        ahead = decodeMany(params, config, cache, ids, positions, { temperature, uniforms, alive, stopTokens: options.stopTokens ?? [], values: options.values ?? false, more: step + 1 + count < options.maxNewTokens });
+        ahead = decodeMany(params, config, cache, ids, positions, { temperature, uniforms, alive, stopTokens: options.stopTokens ?? [], values: options.values ?? false, more: step + 1 + count < options.maxNewTokens, shards: options.shards });
         [cache, at] = [ahead.cache, 0]
-      } else ({ logits, values, cache } = decodeStep(params, config, cache, ids, positions, options.values))
+      } else ({ logits, values, cache } = decodeStep(params, config, cache, ids, positions, options.values, options.shards))
     }
   } finally {
     if (cache) disposeFixed(cache)
@@ -233,6 +235,8 @@ function check(config: ModelConfig, prompts: readonly ArrayLike<number>[], optio
   checkSampling(options)
   const { context } = shapeOf(config), { maxNewTokens } = options
   if (!Number.isSafeInteger(maxNewTokens) || maxNewTokens < 1) throw new RangeError(`maxNewTokens: expected a positive integer, got ${maxNewTokens}`)
+  const { shards = 1 } = options
+  if (!Number.isSafeInteger(shards) || shards < 1) throw new RangeError(`shards: expected a positive integer, got ${shards}`)
   if (options.temperature !== 0 && !options.random) throw new Error('random: sampling needs a Random; temperature 0 does without')
   prompts.forEach((prompt, i) => {
     if (prompt.length === 0) throw new RangeError(`prompt ${i} is empty; a model needs one token to begin with`)

@@ -36,6 +36,8 @@ export interface RolloutOptions extends SamplingOptions {
   readonly value?: LanguageModel
   /** Sequences at once (default 128). */
   readonly batchSize?: number
+  /** Pieces of these that are decoded side by side, as in GenerateOptions (default 1). */
+  readonly shards?: number
 }
 
 /**

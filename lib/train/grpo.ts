@@ -150,7 +150,7 @@ function collect<P extends PromptTokens>(state: TrainState, options: GrpoOptions
   const { policy: { config }, prompts, groups = 8, groupSize = 8, filterZeroSpread = false, maxRounds = 1, reference, temperature = 1, maxNewTokens, stopTokens, shuffle = true } = options
   const { num_tokens, taken, rollouts: done } = state.more as More, model = { config, params: state.models.policy }, stream = random.split(`rollout ${done}`), step = state.step + 1
   const promptAt = (place: number) => { const index = place % prompts.length; return shuffle ? random.split(`epoch ${Math.floor(place / prompts.length)}`).shuffle(prompts.map((_, i) => i))[index] : index }
-  const sample = options.sample ?? ((policy: LanguageModel, asked: readonly P[], stream: Random) => rollout(policy, asked, { random: stream, maxNewTokens, stopTokens, temperature }))
+  const sample = options.sample ?? ((policy: LanguageModel, asked: readonly P[], stream: Random) => rollout(policy, asked, { random: stream, maxNewTokens, stopTokens, temperature, shards: options.shards }))
   const all: (Scored<P> & { readonly index: number })[] = []
   let round = 0, full = false
   for (; round < maxRounds && !full; round++) {

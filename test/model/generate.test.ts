@@ -64,6 +64,15 @@ describe('model/generate', () => {
     }))
   }
 
+  it('gives the same in shards side by side', () => withModel(gpt, params => {
+    const asked = Array.from({ length: 11 }, (_, i) => prompts[i % 4]), draw = (shards: number) => generate(params, gpt, asked, { ...options, shards, values: true, random: Random.seed(3) }), one = draw(1)
+    draw(3).forEach(({ tokens, logps, values }, i) => {
+      expect(tokens).to.deep.equal(one[i].tokens)
+      logps.forEach((logp, t) => expect(logp).to.be.closeTo(one[i].logps[t], 1e-4))
+      values!.forEach((value, t) => expect(value).to.be.closeTo(one[i].values![t], 1e-4))
+    })
+  }))
+
   it('stops at the first stop token, which belongs to the response, or at maxNewTokens', () => withModel(gpt, params => {
     const out = generate(params, gpt, Array.from({ length: 40 }, () => [5]), { ...options, random: Random.seed(1) })
     for (const { tokens, logps, stopped, values } of out) {
