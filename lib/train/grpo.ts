@@ -29,7 +29,7 @@ import { GRPO } from './grpoVariants'
 import type { GrpoVariant } from './grpoVariants'
 import { startState, training } from './training'
 import type { TrainState, Training } from './training'
-import { update } from './update'
+import { updateInPieces } from './update'
 
 /** What GRPO is given; of the variant ({@link GRPO}, DAPO, DR_GRPO …) every part can be replaced: `grpo({ ...DR_GRPO, reduce: GRPO.reduce, … })`. */
 export interface GrpoOptions<P extends PromptTokens> extends Partial<GrpoVariant> {
@@ -46,6 +46,8 @@ export interface GrpoOptions<P extends PromptTokens> extends Partial<GrpoVariant
   /** Pieces of a rollout, a step each (default 1), and how often all are gone through (default 1). */
   readonly minibatches?: number
   readonly iterations?: number
+  /** Pieces of a step's responses that go through the model one after the other, their gradients summed: the same step in less memory (default 1). The reduction must be linear in the losses, as all of the family are. */
+  readonly accumulate?: number
   /** Pieces of a step's responses that go through the model side by side, one a core (default 1); on two TensorFlow then wants TF_NUM_INTEROP_THREADS=2 TF_NUM_INTRAOP_THREADS=1. The loss sees all of them. */
   readonly shards?: number
   /** Weight of the k3 penalty against the frozen reference (default 0). Above 0 it needs `reference`. */
@@ -119,7 +121,7 @@ type More = { readonly num_tokens: number, readonly taken: number, readonly roll
  * is not finite or `sample` gives a response without tokens.
  */
 export function grpo<P extends PromptTokens>(options: GrpoOptions<P>): Training<GrpoMetrics> {
-  const { policy: { config, params }, prompts, steps, minibatches = 1, iterations = 1, optimiser = adamw({ lr: 5e-4, maxGradNorm: 1 }), schedule = constantSchedule({ lr: 5e-4 }) } = options
+  const { policy: { config, params }, prompts, steps, minibatches = 1, iterations = 1, accumulate = 1, optimiser = adamw({ lr: 5e-4, maxGradNorm: 1 }), schedule = constantSchedule({ lr: 5e-4 }) } = options
   check(options)
   const settings = settingsOf(options), objective = objectiveOf(config, settings), perRollout = minibatches * iterations
   return training(startState('grpo', { policy: params }, { policy: optimiser.init(params) }, Random.seed(options.seed ?? 0), { num_tokens: 0, taken: 0, rollouts: 0, kept: null }), function* (own) {
@@ -129,11 +131,12 @@ export function grpo<P extends PromptTokens>(options: GrpoOptions<P>): Training<
       const { kept, num_tokens, rollouts } = state.more as More, { rows, metrics } = kept!
       const order = minibatches > 1 ? random.split(`order ${rollouts} ${Math.floor(at / minibatches)}`).shuffle(rows) : rows, size = Math.ceil(rows.length / minibatches)
       const some = order.slice((at % minibatches) * size, (at % minibatches + 1) * size), batch = (some.length ? some : order).map(row => ({ ...row, prompt: prompts[row.prompt] }))
-      const learningRate = schedule(t), inputs = prepare(config, batch, settings), idle = settings.beta === 0 && batch.every(({ advantage }) => advantage === 0)
-      const { loss, gradNorm, aux } = idle ? look(objective, state.models.policy, inputs) : update(state, { role: 'policy', optimiser, learningRate, objective, inputs })
+      const learningRate = schedule(t), parts = cut(batch, accumulate), shares = parts.length > 1 ? cut(weightsOf(batch, settings), accumulate) : [], pieces = parts.map((rows, k) => prepare(config, rows, settings, shares[k]))
+      const idle = settings.beta === 0 && batch.every(({ advantage }) => advantage === 0)
+      const { loss, gradNorm, aux } = idle ? look(objective, state.models.policy, pieces) : updateInPieces(state, { role: 'policy', optimiser, learningRate, objective, pieces })
       state.step = t + 1
       if ((t + 1) % perRollout === 0) state.more = { ...state.more as More, kept: null }
-      yield { step: t + 1, loss, ...describe(batch, aux, settings), ...metrics, grad_norm: gradNorm, learning_rate: learningRate, num_tokens } as unknown as GrpoMetrics
+      yield { step: t + 1, loss, ...describe(parts, aux, settings), ...metrics, grad_norm: gradNorm, learning_rate: learningRate, num_tokens } as unknown as GrpoMetrics
     }
   }, options)
 }
@@ -191,48 +194,62 @@ function checked<P extends PromptTokens>(rollouts: readonly Rollout<P>[], expect
 
 type Row = Omit<KeptRow, 'prompt'> & { readonly prompt: PromptTokens }
 
-/** What a step is computed from: its rows in shards, one after the other; logpOld, logpRef and counted are [b, t − 1], column j for token j + 1. */
-interface Inputs { readonly shards: Readonly<Record<string, ScoredInputs>>; readonly advantages: Float32Array; readonly logpOld: HostTensor<[number, number]>; readonly logpRef?: HostTensor<[number, number]>; readonly counted: HostTensor<[number, number]> }
+/** What a step is computed from: its rows in shards, one after the other; logpOld, logpRef, counted and weights are [b, t − 1], column j for token j + 1. */
+interface Inputs { readonly shards: Readonly<Record<string, ScoredInputs>>; readonly advantages: Float32Array; readonly logpOld: HostTensor<[number, number]>; readonly logpRef?: HostTensor<[number, number]>; readonly counted: HostTensor<[number, number]>; readonly weights?: HostTensor<[number, number]> }
 type Objective = ReturnType<typeof objectiveOf>
 type Aux = Readonly<Record<'logps' | 'entropies' | 'ratio', Float32Array>>
 
-const objectiveOf = (config: ModelConfig, { variant, temperature, ...settings }: Settings) => (weights: Params, { shards, advantages, logpOld, logpRef, counted }: OnDevice<Inputs>) => {
-  const seen = Object.values(shards).map(batch => tokenLogpsAndEntropies(weights, config, batch, { temperature })), joined = (rows: tfjs.Tensor2D[]) => rows.length > 1 ? tf.concat2d(rows, 0) : rows[0]
+const objectiveOf = (config: ModelConfig, { variant, temperature, ...settings }: Settings) => (params: Params, { shards, advantages, logpOld, logpRef, counted, weights }: OnDevice<Inputs>) => {
+  const seen = Object.values(shards).map(batch => tokenLogpsAndEntropies(params, config, batch, { temperature })), joined = (rows: tfjs.Tensor2D[]) => rows.length > 1 ? tf.concat2d(rows, 0) : rows[0]
   const logps = joined(seen.map(one => one.logps)), entropies = joined(seen.map(one => one.entropies)), known = { logpOld, advantages, mask: counted, logpRef }
-  return { loss: grpoLoss(logps, known, variant, settings), aux: { logps, entropies, ratio: variant.ratio(logps, known) } }
+  const reduce = weights ? (losses: tfjs.Tensor2D) => tf.sum<tfjs.Scalar>(tf.mul(losses, weights)) : variant.reduce
+  return { loss: grpoLoss(logps, known, { ...variant, reduce }, settings), aux: { logps, entropies, ratio: variant.ratio(logps, known) } }
 }
 
-function prepare(config: ModelConfig, rows: readonly Row[], { maskTruncated, columns, shards }: Settings): Inputs {
+const countedOf = (row: Row, { maskTruncated }: Settings) => row.tokens.map(() => Number(row.stopped || !maskTruncated))
+/** A list in so many pieces of one size, but for the last. */
+const cut = <T>(list: readonly T[], count: number): T[][] => { const size = Math.ceil(list.length / count); return Array.from({ length: Math.ceil(list.length / size) }, (_, k) => list.slice(k * size, (k + 1) * size)) }
+
+/** What the reduction of all rows multiplies the loss of each token with: its gradient. */
+function weightsOf(rows: readonly Row[], settings: Settings): number[][] {
+  const { data, shape } = hostRows(rows.map(row => countedOf(row, settings)))
+  const all = tf.tidy(() => tf.grad(losses => settings.variant.reduce(losses as tfjs.Tensor2D, tf.tensor2d(data, shape), settings.longest))(tf.zeros(shape)).arraySync()) as number[][]
+  return rows.map(({ tokens }, i) => all[i].slice(0, tokens.length))
+}
+
+function prepare(config: ModelConfig, rows: readonly Row[], settings: Settings, weights?: readonly number[][]): Inputs {
+  const { columns, shards } = settings
   const { tokens, mask, responseMask } = padResponses(rows), size = Math.ceil(rows.length / shards)
   const batches = Array.from({ length: Math.ceil(rows.length / size) }, (_, k) => {
     const own = <T>(list: readonly T[]) => list.slice(k * size, (k + 1) * size)
     return scoredInputs(config, own(tokens), { mask: own(mask), responseMask: own(responseMask), fewShapes: columns })
   })
-  const grid = (f: (row: Row) => readonly number[]) => hostRows(rows.map(row => [...new Array<number>(row.prompt.ids.length - 1).fill(0), ...f(row)]), batches[0].scoredMask.shape[1])
+  const grid = (f: (row: Row, i: number) => readonly number[]) => hostRows(rows.map((row, i) => [...new Array<number>(row.prompt.ids.length - 1).fill(0), ...f(row, i)]), batches[0].scoredMask.shape[1])
   return {
     shards: Object.fromEntries(batches.entries()), advantages: Float32Array.from(rows, r => r.advantage), logpOld: grid(r => r.logpOld), logpRef: rows[0].logpRef ? grid(r => r.logpRef!) : undefined,
-    counted: grid(r => r.tokens.map(() => Number(r.stopped || !maskTruncated))),
+    counted: grid(r => countedOf(r, settings)), weights: weights && grid((_, i) => weights[i]),
   }
 }
 
 /** What a step that would change nothing reports. */
-function look(objective: Objective, weights: Params, inputs: Inputs): { loss: number, gradNorm: number, aux: Aux } {
-  return tf.tidy(() => {
-    const { loss, aux: { logps, entropies, ratio } } = objective(weights, toTensors(inputs)), read = (t: tfjs.Tensor) => Float32Array.from(t.dataSync())
-    return { loss: loss.dataSync()[0], gradNorm: 0, aux: { logps: read(logps), entropies: read(entropies), ratio: read(ratio) } }
-  })
+function look(objective: Objective, params: Params, pieces: readonly Inputs[]): { loss: number, gradNorm: number, aux: Aux[] } {
+  const seen = pieces.map(inputs => tf.tidy(() => {
+    const { loss, aux: { logps, entropies, ratio } } = objective(params, toTensors(inputs)), read = (t: tfjs.Tensor) => Float32Array.from(t.dataSync())
+    return { loss: loss.dataSync()[0], aux: { logps: read(logps), entropies: read(entropies), ratio: read(ratio) } }
+  }))
+  return { loss: seen.reduce((sum, one) => sum + one.loss, 0), gradNorm: 0, aux: seen.map(one => one.aux) }
 }
 
 /** What is reported of a step's batch, before the update. */
-function describe(rows: readonly Row[], aux: Aux, { variant }: Settings) {
-  const own = (grid: Float32Array) => {
-    const columns = grid.length / rows.length
+function describe(parts: readonly (readonly Row[])[], aux: readonly Aux[], { variant }: Settings) {
+  const own = (name: keyof Aux) => parts.flatMap((rows, k) => {
+    const grid = aux[k][name], columns = grid.length / rows.length
     return rows.map(({ prompt, tokens }, i) => columns === 1 ? grid.slice(i, i + 1) : grid.slice(i * columns + prompt.ids.length - 1, i * columns + prompt.ids.length - 1 + tokens.length))
-  }
-  const logps = own(aux.logps), ratios = own(aux.ratio), n = rows.reduce((sum, r) => sum + r.tokens.length, 0)
+  })
+  const rows = parts.flat(), logps = own('logps'), ratios = own('ratio'), n = rows.reduce((sum, r) => sum + r.tokens.length, 0)
   const perToken = (values: readonly ArrayLike<number>[]) => values.reduce((sum, row) => Array.from(row).reduce((a, b) => a + b, sum), 0) / n
   return {
-    entropy: perToken(own(aux.entropies)), kl: perToken(rows.map(({ logpRef }, i) => logpRef ? logps[i].map((logp, t) => k3(logp, logpRef[t])) : [])),
+    entropy: perToken(own('entropies')), kl: perToken(rows.map(({ logpRef }, i) => logpRef ? logps[i].map((logp, t) => k3(logp, logpRef[t])) : [])),
     ...clipMetrics(rows.map(({ advantage }, i) => ({ ratios: ratios[i], advantage })), variant.bounds),
   }
 }
@@ -250,9 +267,9 @@ export function grpoLoss(
 }
 
 function check<P extends PromptTokens>(options: GrpoOptions<P>): void {
-  const { policy: { config }, prompts, steps, groups = 8, groupSize = 8, minibatches = 1, iterations = 1, maxRounds = 1, shards = 1, beta = 0, reference, maxNewTokens } = options
+  const { policy: { config }, prompts, steps, groups = 8, groupSize = 8, minibatches = 1, iterations = 1, accumulate = 1, maxRounds = 1, shards = 1, beta = 0, reference, maxNewTokens } = options
   if (prompts.length === 0) throw new Error('grpo: no prompts')
-  for (const [name, value] of Object.entries({ steps, groups, minibatches, iterations, maxRounds, shards, maxNewTokens })) {
+  for (const [name, value] of Object.entries({ steps, groups, minibatches, iterations, accumulate, maxRounds, shards, maxNewTokens })) {
     if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`${name}: expected a positive integer, got ${value}`)
   }
   if (!Number.isSafeInteger(groupSize) || groupSize < 2) throw new RangeError(`groupSize: a group needs at least 2 responses to compare, got ${groupSize}`)

@@ -146,6 +146,18 @@ describe('train/grpo', () => {
     expect(after - tf.memory().numTensors).to.equal(before.length + 4)
   })
 
+  it('takes the same steps in pieces one after the other, with every reduction', async () => {
+    for (const [name, variant] of Object.entries({ GRPO, BNPO, DR_GRPO, GSPO })) {
+      const [whole, pieces] = [1, 3].map(accumulate => grpo(options({ ...variant, accumulate, maskTruncated: true, groups: 2, iterations: 2, beta: 0.1, reference: { config: tiny, params: initParams(tiny, Random.seed(2)) }, steps: 4 })))
+      const [one, other] = [await all(whole), await all(pieces)]
+      one.forEach((metrics, i) => { for (const key of Object.keys(metrics)) expect(other[i][key], `${name} step ${i + 1} ${key}`).to.be.closeTo(metrics[key], 1e-4) })
+      const diff = Object.entries(whole.state.models.policy).map(([key, w]) => tf.max(tf.abs(tf.sub(w, pieces.state.models.policy[key]))).dataSync()[0])
+      expect(Math.max(...diff), name).to.be.below(2e-4)
+      disposeTraining(whole)
+      disposeTraining(pieces)
+    }
+  })
+
   it('resumes between two steps of one rollout, bit for bit', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'rlhf-grpo-')), o = options({ steps: 10, minibatches: 2, iterations: 2, filterZeroSpread: true, maxRounds: 2, beta: 0.1 })
     const make = () => grpo({ ...o, reference: { config: tiny, params: o.policy.params } }), whole = make(), records = await all(whole), resumed: GrpoMetrics[] = []
