@@ -1,9 +1,10 @@
 /**
  * What compiled steps are to the labs: given ones run with JIT=0 and as they are, one after the other, each in a kernel of its own.
- * `LABS="05 10" npm run bench -- labs`; by default two that train and sample much. Minutes a lab; `LABS=all` takes all.
+ * `LABS="05 08" npm run bench -- labs`; by default one that samples and one that trains much. Minutes a lab; `LABS=all` takes all.
  */
 import { execFileSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Figure } from './report'
 import { report } from './report'
@@ -11,16 +12,19 @@ import { report } from './report'
 const root = path.resolve(__dirname, '..', '..')
 
 function labs(): string[] {
-  const all = readdirSync(path.join(root, 'notebooks', 'src')).flatMap(file => /^(\d\d)-.*\.ts$/.exec(file)?.[1] ?? []).sort(), asked = process.env.LABS ?? '05 10'
+  const all = readdirSync(path.join(root, 'notebooks', 'src')).flatMap(file => /^(\d\d)-.*\.ts$/.exec(file)?.[1] ?? []).sort(), asked = process.env.LABS ?? '05 08'
   return asked === 'all' ? all : asked.split(/[\s,]+/).filter(Boolean)
 }
 
-/** Seconds that the solved form of a lab takes, as the runner's table says. Throws where it fails. */
+interface Summary { readonly labs: readonly { readonly seconds: number }[] }
+
+/** Seconds that the solved form of a lab takes. Throws where it fails. */
 function seconds(lab: string, env: NodeJS.ProcessEnv): number {
-  const table = execFileSync(process.execPath, ['tools/labs/labs.mjs', '--no-setup', lab, '--solution', '--no-compare'], { cwd: root, encoding: 'utf8', env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
-  const row = table.split('\n').map(line => line.trim().split(/\s{2,}/)).find(cells => cells[0]?.startsWith(lab) && cells[2] === 'ok')
-  if (!row) throw new Error(`lab ${lab} with ${JSON.stringify(env)}:\n${table}`)
-  return Number(row[3])
+  const folder = mkdtempSync(path.join(tmpdir(), 'bench-labs-')), file = path.join(folder, 'summary.json')
+  try {
+    execFileSync(process.execPath, ['tools/labs/labs.mjs', 'run', '--no-setup', lab, '--form', 'solution', '--summary', file], { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'inherit'] })
+    return (JSON.parse(readFileSync(file, 'utf8')) as Summary).labs[0].seconds
+  } finally { rmSync(folder, { recursive: true }) }
 }
 
 export function run(): boolean {
