@@ -12,7 +12,7 @@ import {
   tf, ready, Random, announceBackend, labSeed, show, lines, live, progress, predict, reveal, claim, todo, check, score,
   allSumTasks, sumTask, sumPolicy, sumReplies, sumReward, rightSteps, judgeSteps, decodeTokens, encodeText, EOS,
   verifySum, fooledVerifier, verifierReward, numbersIn, groupAdvantages, passAtK, responseLogps,
-  grpo, grpoLoss, GRPO, BNPO, DR_GRPO, GSPO, clippedTokens, adamw, linearSchedule, disposeTraining,
+  grpo, grpoLoss, GRPO, BNPO, DR_GRPO, GSPO, clippedTokens, adamw, linearSchedule, disposeTraining, claimTable,
   type GrpoMetrics, type GrpoVariant, type LanguageModel, type Rollout, type SumTask,
 } from 'rlhf-labs'
 
@@ -209,12 +209,13 @@ console.log(`an answer of 2 tokens with loss 1 each, padded to 4: ${mended([[1, 
 // %% [markdown]
 // ## Training
 //
-// Sixteen tasks, eight answers to each, an optimiser step, and again. The rate falls to 0 along a line. The reward is the verifier. Nothing else is learned: no reward model, no value model. The reference only looks on, so that we can see how far the policy moves.
+// Twenty-eight tasks, eight answers to each, an optimiser step, and again. The gradient comes in two pieces (`accumulate`), which takes half the memory. The rate falls to 0 along a line. The reward is the verifier. Nothing else is learned: no reward model, no value model. The reference only looks on, so that we can see how far the policy moves.
 
 // %%
 const settings = {
-  policy: policy, prompts: training, reward: sumReward, groups: 16, groupSize: 8, maxNewTokens: 40, stopTokens: [EOS],
-  optimiser: adamw({ lr: 1e-3, betas: [0.9, 0.99], maxGradNorm: 1 }), schedule: linearSchedule({ lr: 1e-3, warmupSteps: 0, totalSteps: 50 }), seed: seed,
+  policy: policy, prompts: training, reward: sumReward, groups: 28, groupSize: 8, accumulate: 2, maxNewTokens: 40, stopTokens: [EOS],
+  sample: (model: LanguageModel, tasks: readonly SumTask[], random: Random) => sumReplies(model, tasks, { random: random }),
+  optimiser: adamw({ lr: 1.5e-3, betas: [0.9, 0.99], maxGradNorm: 1 }), schedule: linearSchedule({ lr: 1.5e-3, warmupSteps: 0, totalSteps: 76 }), seed: seed,
 }
 const chart = (records: readonly GrpoMetrics[]) => lines({
   title: 'The reward rises, and more and more groups are of one mind',
@@ -227,7 +228,7 @@ const chart = (records: readonly GrpoMetrics[]) => lines({
 
 // %% promises=["figure"] sampled=true
 await ready()
-const STEPS = 50, run = grpo({ ...settings, reference: policy, steps: STEPS }), drawing = live(chart, { everyMs: 4000 }), records: GrpoMetrics[] = []
+const STEPS = 76, run = grpo({ ...settings, reference: policy, steps: STEPS }), drawing = live(chart, { everyMs: 4000 }), records: GrpoMetrics[] = []
 for await (const m of progress(run, 'GRPO', { total: STEPS })) {
   records.push(m)
   await drawing.push(m)
@@ -238,8 +239,8 @@ const trained = { config: policy.config, params: run.state.models.policy }
 // %% promises=["text"] sampled=true
 const after = samplesOf(trained, 'after'), rightAfter = Array.from(sumReward(after))
 const onTraining = mean(records.slice(-8).map(m => m.reward))
-claim('after training, at least 90% of the answers to training tasks are right, and at least 80% of those to held-out ones',
-  onTraining >= 0.9 && mean(rightAfter) >= 0.8, { 'training tasks, last 8 steps': onTraining, 'held out, before': mean(rightBefore), 'held out, after': mean(rightAfter) })
+claim('after training, at least 90% of the answers are right, to training tasks and to tasks that training never saw',
+  onTraining >= 0.9 && mean(rightAfter) >= 0.9, { 'training tasks, last 8 steps': onTraining, 'held out, before': mean(rightBefore), 'held out, after': mean(rightAfter) })
 const drift = mean(records.slice(-10).map(m => m.kl)), entropyFrom = mean(records.slice(0, 5).map(m => m.entropy)), entropyTo = mean(records.slice(-5).map(m => m.entropy))
 claim('the policy moved, and became surer of itself', drift > 0.02 && entropyTo < 0.85 * entropyFrom, { 'KL a token, nats': drift, 'entropy at first': entropyFrom, 'at last': entropyTo })
 
@@ -401,14 +402,14 @@ claim('dividing all by one length pushes clearly less', oneLength.each < 0.6 * o
 //
 // ## Staying near: k3
 //
-// A verifier cannot be flattered, so many drop the reference. With a reward model you want it. The penalty is k3 of lab 05, β times e^−d − 1 + d a token with d = log π − log π_ref. Twelve steps with a strong β:
+// A verifier cannot be flattered, so many drop the reference. With a reward model you want it. The penalty is k3 of lab 05, β times e^−d − 1 + d a token with d = log π − log π_ref. Eight steps with a strong β:
 
 // %% promises=["text"] sampled=true
 await ready()
-const tied = grpo({ ...settings, reference: policy, beta: 0.3, steps: 12 }), tiedRecords: GrpoMetrics[] = []
-for await (const m of progress(tied, 'GRPO with k3', { total: 12 })) tiedRecords.push(m)
+const tied = grpo({ ...settings, reference: policy, beta: 0.3, steps: 8 }), tiedRecords: GrpoMetrics[] = []
+for await (const m of progress(tied, 'GRPO with k3', { total: 8 })) tiedRecords.push(m)
 disposeTraining(tied)
-const lastOf = (list: readonly GrpoMetrics[], field: 'kl' | 'reward') => mean(list.slice(8, 12).map(m => m[field]))
+const lastOf = (list: readonly GrpoMetrics[], field: 'kl' | 'reward') => mean(list.slice(4, 8).map(m => m[field]))
 claim('the penalty holds the policy at less than three quarters of the KL', lastOf(tiedRecords, 'kl') < 0.75 * lastOf(records, 'kl'), {
   'KL a token, β 0.3': lastOf(tiedRecords, 'kl'), 'β 0': lastOf(records, 'kl'), 'reward, β 0.3': lastOf(tiedRecords, 'reward'), 'reward, β 0': lastOf(records, 'reward'),
 })
@@ -423,13 +424,13 @@ const probabilities = [0.9, 0.5, 0.1, 0.01]
 await show(probabilities.map(p => ({ 'old probability': p, 'at most, ε 0.2': Math.min(1, 1.2 * p), 'ε_high 0.28': Math.min(1, 1.28 * p), 'room gained': Math.min(1, 1.28 * p) - Math.min(1, 1.2 * p) })), { digits: 4 })
 
 // %% [markdown]
-// One rollout, used for four updates. How many tokens are clipped at the upper bound in the last of them?
+// One rollout, used for four updates. At the first no token has moved yet. How many are clipped at the upper bound in the three after it?
 
 // %% promises=["text"] sampled=true
 const clippedShare = async (clipHigh: number) => {
   const short = grpo({ ...settings, ...clippedTokens({ clip: 0.2, clipHigh: clipHigh }), groups: 8, iterations: 4, steps: 4 })
   let share = 0
-  for await (const m of short) share = m['clip_ratio/high_mean']
+  for await (const m of short) share += m['clip_ratio/high_mean'] / 3
   disposeTraining(short)
   return share
 }
@@ -458,6 +459,14 @@ claim('our run is healthy: nothing cut off, some spread left', mean(end.map(m =>
 })
 disposeTraining(run)
 score()
+
+// %% [markdown]
+// ## Over seeds
+//
+// Everything above ran under one seed: one order of tasks, one set of samples. These are the figures that a seed moves, measured under four of them. `npm run labs -- seeds 11` measures them again.
+
+// %% promises=["table"]
+await show(claimTable('11'), { caption: 'the claims of this lab under four seeds', maxRows: 60 })
 
 // %% [markdown]
 // ## Recap
