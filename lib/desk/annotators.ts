@@ -54,7 +54,8 @@ export function utility(prompt: Prompt, reply: Reply, dials: Partial<Dials>): nu
   return u + length * x.words / 10 + (x.marks > 0 ? format : 0) + (x.agrees ? agree : 0) + confident * Math.min(3, x.confident)
 }
 
-const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x))
+/** σ(x) = 1/(1 + e^−x): a logit as a probability. */
+export const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x))
 
 /** P(a is chosen) when a is shown first: noise/2 + (1 - noise) σ(u_a - u_b + position).  Bradley and Terry 1952 with a coin and an order effect */
 export function choiceProbability(prompt: Prompt, a: Reply, b: Reply, dials: Partial<Dials>): number {

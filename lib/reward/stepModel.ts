@@ -1,8 +1,7 @@
+import { sigmoid } from '../desk/annotators'
 import type { LanguageModel } from '../model/params'
 import { responseValues } from '../rollout/evaluate'
 import type { PromptTokens, Response } from '../rollout/evaluate'
-
-const sigmoid = (x: number) => 1 / (1 + Math.exp(-x))
 
 /**
  * A process reward model's P(right so far) at the end of each step of responses: after every token of `stepTokens`, and after the last token.

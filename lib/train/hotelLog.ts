@@ -1,9 +1,8 @@
+import { sigmoid } from '../desk/annotators'
 import { hotelClerk, hotelGold, hotelIdeal, hotelPrompts, hotelUnsafe } from '../desk/hotel'
 import type { HotelPrompt, HotelRubric } from '../desk/hotel'
 import type { PreferencePair } from '../preference/records'
 import type { Random } from '../tensor/random'
-
-const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x))
 
 /** P(a is preferred to b) by a careful annotator of the hotel: Bradley-Terry on the true reward, half a point of it a logit. */
 export const hotelPreference = (prompt: HotelPrompt, a: string, b: string, rubric?: HotelRubric): number => sigmoid(2 * (hotelGold(prompt, a, rubric) - hotelGold(prompt, b, rubric)))

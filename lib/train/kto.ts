@@ -5,10 +5,8 @@ import { scoredInputs } from '../model/inputs'
 import type { ScoredInputs } from '../model/inputs'
 import { scoredLogits } from '../model/logps'
 import { adamw } from '../model/optimiser'
-import type { Optimiser } from '../model/optimiser'
 import type { LanguageModel, Params } from '../model/params'
 import { constantSchedule } from '../model/schedules'
-import type { Schedule } from '../model/schedules'
 import type { Response } from '../rollout/evaluate'
 import { tf } from '../tensor/backend'
 import { hostRows } from '../tensor/host'
@@ -17,6 +15,7 @@ import { jitWorks } from '../tensor/jit'
 import { entropies, gatherLogps } from '../tensor/logprobs'
 import { Random } from '../tensor/random'
 import { batchesByLength } from './batches'
+import type { EpochOptions } from './options'
 import { checkResponse, referenceLogps, responseBatch, responseLength, sequenceLogps, sumByRow } from './responses'
 import { startState, training } from './training'
 import type { Training } from './training'
@@ -28,28 +27,19 @@ export interface Thumb extends Response { readonly liked: boolean }
 /** What a reference says of thumbs: log-probs of each response after its own prompt, and of each prompt's mismatched response (see mismatchedResponses). */
 export interface ThumbReference { readonly matched: Float32Array; readonly mismatched: Float32Array }
 
-export interface KtoTrainerOptions {
+/** Batches of 32 thumbs of similar length, within which prompts and responses are mismatched, and a rate of 1e-4 unless said otherwise. */
+export interface KtoTrainerOptions extends EpochOptions {
   /** What to train; its weights stay as they are, the trained ones are `training.state.models.policy`. */
   readonly model: LanguageModel
   readonly thumbs: readonly Thumb[]
   /** The frozen reference, or its log-probs (thumbReference with the same batchSize). Default: `model` as given. Its weights must stay until the first record. */
   readonly reference?: LanguageModel | ThumbReference
-  /** Optimiser steps; default: one epoch. */
-  readonly steps?: number
-  /** Thumbs a step (default 32); prompts and responses are mismatched within blocks of so many, too. */
-  readonly batchSize?: number
   readonly beta?: number
   /** Weights of liked and disliked responses (default 1 each). Where one kind is rarer, balancedKtoWeights makes up for it. */
   readonly desirableWeight?: number
   readonly undesirableWeight?: number
   /** False: the reference point is 0 instead of the KL estimate, which is APO-zero on single responses and saves two forward passes (default true). */
   readonly klTerm?: boolean
-  /** Default: AdamW, weight decay 0, gradients clipped to norm 1, at a constant rate of 1e-4, which suits models of this library's size. */
-  readonly optimiser?: Optimiser
-  readonly schedule?: Schedule
-  /** Seed of the order of thumbs and of dropout (default 0). Each epoch is shuffled into batches of similar length; false as shuffle takes the thumbs as they come. */
-  readonly seed?: number
-  readonly shuffle?: boolean
 }
 
 /** One record a step, named as TRL's KTOTrainer names them; of the step's thumbs, before the update. Figures of a kind that the step has none of are missing. */

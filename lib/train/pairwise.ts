@@ -5,11 +5,9 @@ import { drops, scoredInputs } from '../model/inputs'
 import type { ScoredInputs } from '../model/inputs'
 import { scoredLogits } from '../model/logps'
 import { adamw } from '../model/optimiser'
-import type { Optimiser } from '../model/optimiser'
 import { packedInputs, packingRoom } from '../model/packedInputs'
 import type { LanguageModel, Params } from '../model/params'
 import { constantSchedule } from '../model/schedules'
-import type { Schedule } from '../model/schedules'
 import { tf } from '../tensor/backend'
 import { stopGradient } from '../tensor/gradients'
 import { hostRows } from '../tensor/host'
@@ -18,6 +16,7 @@ import { jitWorks } from '../tensor/jit'
 import { entropies, gatherLogps } from '../tensor/logprobs'
 import { Random } from '../tensor/random'
 import { batchesByLength } from './batches'
+import type { EpochOptions } from './options'
 import { checkTokenPairs, pairBatch, pairLength, pairReference } from './pairs'
 import type { PairReference, TokenPair } from './pairs'
 import { sumByRow } from './responses'
@@ -25,23 +24,13 @@ import { startState, training } from './training'
 import type { Training } from './training'
 import { update } from './update'
 
-/** What every trainer of pairs takes. */
-export interface PairwiseOptions {
+/** What every trainer of pairs takes: batches of 32 pairs of similar length and a rate of 1e-4 unless said otherwise. */
+export interface PairwiseOptions extends EpochOptions {
   /** What to train; its weights stay as they are, the trained ones are `training.state.models.policy`. */
   readonly model: LanguageModel
   readonly pairs: readonly TokenPair[]
-  /** Optimiser steps; default: one epoch. */
-  readonly steps?: number
-  /** Pairs a step (default 32). */
-  readonly batchSize?: number
   /** Pieces of a batch that go through the model side by side, one a core (default 1); on two TensorFlow then wants TF_NUM_INTEROP_THREADS=2 TF_NUM_INTRAOP_THREADS=1. The loss sees the whole batch. */
   readonly shards?: number
-  /** Default: AdamW, weight decay 0, gradients clipped to norm 1, at a constant rate of 1e-4, which suits models of this library's size. */
-  readonly optimiser?: Optimiser
-  readonly schedule?: Schedule
-  /** Seed of the order of pairs and of dropout (default 0). Each epoch is shuffled into batches of similar length; false as shuffle takes the pairs as they come. */
-  readonly seed?: number
-  readonly shuffle?: boolean
 }
 
 /** One record a step, named as TRL's DPOTrainer names them; of the step's pairs, before the update. */
@@ -240,7 +229,7 @@ export function pairwise<M extends PairwiseMetrics>(kind: string, options: Pairw
       // every so manieth pair: shards of similar length
       const split = Array.from({ length: Math.min(shards, taken.length) }, (_, k) => taken.filter((_, i) => i % shards === k)), rows = split.flat()
       const learning_rate = schedule(t), { inputs, parts } = prepare(config, split.map(some => some.map(i => pairs[i])), sides(reference, rows), objective, random.split(`step ${t}`), layout)
-      const { loss, gradNorm: grad_norm, aux } = update(state, { role: 'policy', optimiser, learningRate: learning_rate, objective: step, inputs })
+      const { loss, gradNorm: grad_norm, aux } = update(state, { role: 'policy', optimiser, learningRate: learning_rate, objective: step, sideBySide: shards > 1, inputs })
       state.step = t + 1
       const likelihood = aux.nll ? { nll_loss: aux.nll[0] } : {}
       yield { step: t + 1, loss, ...likelihood, ...describePairs(aux.logps, inputs, objective), ...describeTokens(aux, parts), grad_norm, learning_rate, epoch: (t + 1) / perEpoch } as M & PairwiseMetrics

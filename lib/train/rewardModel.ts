@@ -5,15 +5,14 @@ import type { ModelConfig } from '../model/config'
 import { sequenceInputs } from '../model/inputs'
 import type { SequenceInputs } from '../model/inputs'
 import { adamw } from '../model/optimiser'
-import type { Optimiser } from '../model/optimiser'
 import type { Params } from '../model/params'
 import { constantSchedule } from '../model/schedules'
-import type { Schedule } from '../model/schedules'
 import { padSequences } from '../reward/rewardModel'
 import { tf } from '../tensor/backend'
 import type { OnDevice } from '../tensor/host'
 import { jitWorks } from '../tensor/jit'
 import { Random } from '../tensor/random'
+import type { EpochOptions } from './options'
 import { startState, training } from './training'
 import type { Training } from './training'
 import { update } from './update'
@@ -21,22 +20,13 @@ import { update } from './update'
 /** Two whole sequences (prompt and response) of which the first was preferred; `margin`: how far apart they should be (default 0). */
 export interface RewardPair { readonly chosen: ArrayLike<number>; readonly rejected: ArrayLike<number>; readonly margin?: number }
 
-export interface RewardModelOptions {
+/** Batches of 16 pairs and a rate of 1e-3 unless said otherwise. */
+export interface RewardModelOptions extends EpochOptions {
   /** A trunk with a scalar head (see withScoreHead); its weights stay as they are, the trained ones are `training.state.models.reward`. */
   readonly model: { readonly config: ModelConfig, readonly params: Params }
   readonly pairs: readonly RewardPair[]
-  /** Optimiser steps; default: one epoch. */
-  readonly steps?: number
-  /** Pairs a step (default 16). */
-  readonly batchSize?: number
   /** Weight of (r_w + r_l)² in the loss (default 0); 0.01 keeps rewards around 0. */
   readonly centring?: number
-  /** Default: AdamW, weight decay 0, gradients clipped to norm 1, at a constant rate of 1e-3. */
-  readonly optimiser?: Optimiser
-  readonly schedule?: Schedule
-  /** Seed of the order of pairs and of dropout (default 0). False as shuffle takes the pairs as they come. */
-  readonly seed?: number
-  readonly shuffle?: boolean
 }
 
 /** One record a step, named as TRL's RewardTrainer names them; of the step's pairs, before the update. */

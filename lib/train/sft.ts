@@ -6,15 +6,14 @@ import { scoredInputs } from '../model/inputs'
 import type { ScoredInputs } from '../model/inputs'
 import { scoredLogits } from '../model/logps'
 import { adamw } from '../model/optimiser'
-import type { Optimiser } from '../model/optimiser'
 import type { Params } from '../model/params'
 import { constantSchedule } from '../model/schedules'
-import type { Schedule } from '../model/schedules'
 import { tf } from '../tensor/backend'
 import type { OnDevice } from '../tensor/host'
 import { entropies } from '../tensor/logprobs'
 import { jitWorks } from '../tensor/jit'
 import { Random } from '../tensor/random'
+import type { EpochOptions } from './options'
 import { startState, training } from './training'
 import type { Training } from './training'
 import { updateInPieces } from './update'
@@ -22,25 +21,17 @@ import { updateInPieces } from './update'
 /** A text to imitate: its tokens, of which the first `promptLength` are given and not learnt (see promptAndResponse). */
 export interface Example { readonly ids: readonly number[]; readonly promptLength: number }
 
-export interface SftOptions {
+/** Batches of 32 examples and a rate of 1e-3 unless said otherwise. */
+export interface SftOptions extends EpochOptions {
   /** What to train; its weights stay as they are, the trained ones are `training.state.models.policy`. */
   readonly model: { readonly config: ModelConfig, readonly params: Params }
   readonly examples: readonly Example[]
-  /** Optimiser steps; default: one epoch. */
-  readonly steps?: number
-  /** Examples a step (default 32), cut into `accumulate` (default 1) pieces whose gradients are summed: the same step in less memory. */
-  readonly batchSize?: number
+  /** Pieces of a batch, one after the other, whose gradients are summed (default 1): the same step in less memory. */
   readonly accumulate?: number
   /** The parts side by side, each on a core of its own, instead of one after the other: see updateInPieces. */
   readonly together?: boolean
-  /** Default: AdamW, weight decay 0, gradients clipped to norm 1, at a constant rate of 1e-3, which suits models of this library's size. */
-  readonly optimiser?: Optimiser
-  readonly schedule?: Schedule
   /** Loss of a token (default: its negative log-likelihood). */
   readonly loss?: TokenLoss
-  /** Seed of the order of examples and of dropout (default 0). False as shuffle takes the examples as they come. */
-  readonly seed?: number
-  readonly shuffle?: boolean
 }
 
 /** One record a step, named as TRL's SFTTrainer names them. */

@@ -4,16 +4,15 @@ import { tokenValues } from '../model/heads'
 import { batchInputs } from '../model/inputs'
 import type { BatchInputs } from '../model/inputs'
 import { adamw } from '../model/optimiser'
-import type { Optimiser } from '../model/optimiser'
 import type { LanguageModel, Params } from '../model/params'
 import { constantSchedule } from '../model/schedules'
-import type { Schedule } from '../model/schedules'
 import { padSequences } from '../reward/rewardModel'
 import type { StepLabel } from '../reward/process'
 import { hostRows } from '../tensor/host'
 import type { HostTensor, OnDevice } from '../tensor/host'
 import { meanPerToken } from '../tensor/masked'
 import { Random } from '../tensor/random'
+import type { EpochOptions } from './options'
 import { startState, training } from './training'
 import type { Training } from './training'
 import { update } from './update'
@@ -21,20 +20,11 @@ import { update } from './update'
 /** A whole sequence (prompt and response) with labels at some of its tokens: one at the last (outcome), or one at the end of each step (process). `at` counts from the sequence's first token. */
 export interface LabelledSequence { readonly ids: ArrayLike<number>; readonly labels: readonly StepLabel[] }
 
-export interface StepModelOptions {
+/** Batches of 32 sequences and a rate of 1e-3 unless said otherwise. */
+export interface StepModelOptions extends EpochOptions {
   /** A trunk with a scalar head (see withScoreHead); its weights stay as they are, the trained ones are `training.state.models.reward`. */
   readonly model: LanguageModel
   readonly examples: readonly LabelledSequence[]
-  /** Optimiser steps; default: one epoch. */
-  readonly steps?: number
-  /** Sequences a step (default 32). */
-  readonly batchSize?: number
-  /** Default: AdamW, weight decay 0, gradients clipped to norm 1, at a constant rate of 1e-3. */
-  readonly optimiser?: Optimiser
-  readonly schedule?: Schedule
-  /** Seed of the order of examples (default 0). False as shuffle takes them as they come. */
-  readonly seed?: number
-  readonly shuffle?: boolean
 }
 
 /** One record a step; of the step's labels, before the update. */

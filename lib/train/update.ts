@@ -45,6 +45,8 @@ export interface UpdateOptions<H, A extends Tensors> {
   readonly learningRate: number
   /** Made once a trainer: the same function at every step. */
   readonly objective: StepObjective<H, A>
+  /** The objective has parts that run side by side: its gradient stays a graph where XLA would compile it into one piece. */
+  readonly sideBySide?: boolean
 }
 
 /** Numbers of a tensor, row-major; a scalar is one number. */
@@ -72,7 +74,7 @@ export function update<H extends Inputs<H>, A extends Tensors>(state: TrainState
  * its own as far as there are cores (and, with TF_NUM_INTEROP_THREADS, threads for them). Returns what every piece reports.
  */
 export function updateInPieces<H extends Inputs<H>, A extends Tensors>(state: TrainState, options: UpdateOptions<H, A> & { readonly pieces: readonly H[], readonly together?: boolean }): { loss: number, gradNorm: number, aux: Read<A>[] } {
-  const { role, optimiser, learningRate, objective, pieces, together = pieces.length === 1 } = options, params = state.models[role], before = state.optimisers[role]
+  const { role, optimiser, learningRate, objective, sideBySide, pieces, together = pieces.length === 1 } = options, params = state.models[role], before = state.optimisers[role]
   if (!params || !before) throw new Error(`update: no role '${role}' in the state, which has ${Object.keys(state.models).join(', ')}`)
   if (pieces.length === 0) throw new Error('update: no pieces')
   const rates = optimiser.rates(before.step + 1, learningRate)
@@ -80,13 +82,13 @@ export function updateInPieces<H extends Inputs<H>, A extends Tensors>(state: Tr
   const aux: Read<A>[] = []
   try {
     if (together) {
-      done = tf.tidy(() => compiledFor(objective, optimiser).whole({ params, slots: before.slots, rates: toTensors(rates), pieces: pieces.map(piece => toTensors(piece)) }))
+      done = tf.tidy(() => compiledFor(objective, optimiser, sideBySide).whole({ params, slots: before.slots, rates: toTensors(rates), pieces: pieces.map(piece => toTensors(piece)) }))
       for (const i of pieces.keys()) loss += readOne(under(done, `piece ${i}`), state.step + 1, aux)
     } else {
       let sum: Tensors | undefined
       try {
         for (const piece of pieces) {
-          const part = tf.tidy(() => compiledFor(objective, optimiser).gradient({ params, inputs: toTensors(piece) }))
+          const part = tf.tidy(() => compiledFor(objective, optimiser, sideBySide).gradient({ params, inputs: toTensors(piece) }))
           try {
             loss += readOne(part, state.step + 1, aux)
             const more = under(part, 'grads'), old = sum
@@ -95,7 +97,7 @@ export function updateInPieces<H extends Inputs<H>, A extends Tensors>(state: Tr
           } finally { tf.dispose(part) }
         }
         const grads = sum!
-        done = tf.tidy(() => compiledFor(objective, optimiser).apply({ grads, slots: before.slots, params, rates: toTensors(rates) }))
+        done = tf.tidy(() => compiledFor(objective, optimiser, sideBySide).apply({ grads, slots: before.slots, params, rates: toTensors(rates) }))
       } finally { if (sum) tf.dispose(sum) }
     }
     const gradNorm = done.gradNorm.dataSync()[0]
@@ -142,12 +144,12 @@ interface Compiled<H> {
 const compiled = new WeakMap<object, WeakMap<Optimiser, Compiled<never>>>()
 
 /** The step's functions, each compiled once for an objective and an optimiser, as long as both live. */
-function compiledFor<H, A extends Tensors>(objective: StepObjective<H, A>, optimiser: Optimiser): Compiled<H> {
+function compiledFor<H, A extends Tensors>(objective: StepObjective<H, A>, optimiser: Optimiser, sideBySide = false): Compiled<H> {
   const own = compiled.get(objective) ?? new WeakMap<Optimiser, Compiled<never>>()
   compiled.set(objective, own)
   let steps = own.get(optimiser) as Compiled<H> | undefined
   if (!steps) {
-    const plain = gradientStep(objective), gradient = jit(plain, { name: 'the gradient' }) as unknown as Gradient<H>
+    const plain = gradientStep(objective), gradient = jit(plain, { name: 'the gradient', ...sideBySide && { mode: 'graph' } }) as unknown as Gradient<H>
     steps = {
       whole: orEagerly('the update step', jit(wholeStep(gradient, optimiser), { name: 'the update step', mode: 'graph' }), wholeStep(plain, optimiser)),
       gradient: orEagerly('the gradient of a piece', gradient, plain),

@@ -17,7 +17,11 @@ import { benchPairs, benchPrompts, SIZES } from './rlhf-sizes'
 
 /** The most that ours may take, as a multiple of TRL's time. */
 const LIMIT = 0.5
-const METHODS = { ppo: { what: 'PPO iteration', rounds: 9, trl: '1.12.0' }, dpo: { what: 'DPO step', rounds: 25, trl: '1.16.0' }, grpo: { what: 'GRPO iteration', rounds: 9, trl: '1.16.0' } } as const
+/** What is measured, and how ours is compiled: by XLA where much is decoded (see environment.md), else as a graph, the default. */
+const METHODS = {
+  ppo: { what: 'PPO iteration', rounds: 9, trl: '1.12.0', jit: 'xla' }, dpo: { what: 'DPO step', rounds: 25, trl: '1.16.0', jit: 'graph' }, grpo: { what: 'GRPO iteration', rounds: 9, trl: '1.16.0', jit: 'xla' },
+} as const
+const jitOf = (method: Method) => process.env.JIT ?? METHODS[method].jit
 
 /** Model, reward model, prompts and pairs as TRL reads them. */
 function exported(): string {
@@ -36,20 +40,20 @@ function workers(method: Method, threads: number, { python, overlay, folder }: {
   const n = String(threads)
   return [
     start(python, [path.join(__dirname, 'rlhf_trl.py'), method, folder, n], { OMP_NUM_THREADS: n, ...method === 'ppo' && { PYTHONPATH: overlay } }),
-    start(process.execPath, ['--import', 'tsx', path.join(__dirname, 'rlhf-worker.ts'), method, n], { TF_CPP_MIN_LOG_LEVEL: '2', TF_NUM_INTRAOP_THREADS: method === 'ppo' ? n : '1', TF_NUM_INTEROP_THREADS: method === 'ppo' ? '1' : n, RLHF_THREADS: n }),
+    start(process.execPath, ['--import', 'tsx', path.join(__dirname, 'rlhf-worker.ts'), method, n], { TF_CPP_MIN_LOG_LEVEL: '2', TF_NUM_INTRAOP_THREADS: method === 'ppo' ? n : '1', TF_NUM_INTEROP_THREADS: method === 'ppo' ? '1' : n, RLHF_THREADS: n, JIT: jitOf(method) }),
   ]
 }
 
 async function against(method: Method, threads: number, where: Parameters<typeof workers>[2]): Promise<Figure[]> {
-  const { what, rounds, trl } = METHODS[method], pair = workers(method, threads, where), label = `${what}, ${threads} thread${threads > 1 ? 's' : ''}`
+  const { what, rounds, trl } = METHODS[method], pair = workers(method, threads, where), label = `${what}, ${threads} thread${threads > 1 ? 's' : ''}`, own = `ours (${jitOf(method)})`
   const [theirs, ours] = await alternate(pair, 'step', rounds, 3), ratios = ours.map((m, i) => m.ms / theirs[i].ms), median = (runs: typeof ours) => quantile(runs.map(m => m.ms), 0.5)
   if (!theirs[0].version.endsWith(`TRL ${trl}`)) throw new Error(`bench rlhf: expected TRL ${trl} for ${what}, got ${theirs[0].version}`)
   const figures: Figure[] = [
-    { what: `${label}, TRL ${trl}`, value: median(theirs), unit: 'ms' }, { what: `${label}, ours`, value: median(ours), unit: 'ms' },
-    { what: `${label}, ours / TRL`, value: quantile(ratios, 0.5), unit: '×', limit: LIMIT },
-    ...[0.25, 0.75].map(q => ({ what: `${label}, ours / TRL, quartile ${q === 0.25 ? 1 : 3}`, value: quantile(ratios, q), unit: '×' })),
+    { what: `${label}, TRL ${trl}`, value: median(theirs), unit: 'ms' }, { what: `${label}, ${own}`, value: median(ours), unit: 'ms' },
+    { what: `${label}, ${own} / TRL`, value: quantile(ratios, 0.5), unit: '×', limit: LIMIT },
+    ...[0.25, 0.75].map(q => ({ what: `${label}, ${own} / TRL, quartile ${q === 0.25 ? 1 : 3}`, value: quantile(ratios, q), unit: '×' })),
   ]
-  for (const [name, runs] of [['TRL', theirs], ['ours', ours]] as const) figures.push(
+  for (const [name, runs] of [['TRL', theirs], [own, ours]] as const) figures.push(
     { what: `${label}, ${name}, ${method === 'dpo' ? 'pairs' : 'generated tokens'} a second`, value: runs[0].value / (median(runs) / 1000), unit: '' },
     { what: `${label}, ${name}, peak of the process`, value: runs.at(-1)!.peakMB, unit: 'MB' },
   )
@@ -61,7 +65,7 @@ async function against(method: Method, threads: number, where: Parameters<typeof
   return figures
 }
 
-/** Runs everything, about four minutes on two quiet cores; RLHF_BENCH='ppo 1' runs one method with one thread. */
+/** Runs everything, about four minutes on two quiet cores; RLHF_BENCH='ppo 1' runs one method with one thread, JIT=graph or JIT=xla compiles all of ours so. */
 export async function run(): Promise<boolean> {
   const where = { python: lastLine('oracle.mjs'), overlay: lastLine('ppo.mjs'), folder: exported() }, [only, threads] = (process.env.RLHF_BENCH ?? '').split(' '), figures: Figure[] = []
   for (const method of Object.keys(METHODS) as Method[]) for (const n of [1, 2]) {
