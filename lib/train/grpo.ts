@@ -133,7 +133,7 @@ export function grpo<P extends PromptTokens>(options: GrpoOptions<P>): Training<
       const some = order.slice((at % minibatches) * size, (at % minibatches + 1) * size), batch = (some.length ? some : order).map(row => ({ ...row, prompt: prompts[row.prompt] }))
       const learningRate = schedule(t), parts = cut(batch, accumulate), shares = parts.length > 1 ? cut(weightsOf(batch, settings), accumulate) : [], pieces = parts.map((rows, k) => prepare(config, rows, settings, shares[k]))
       const idle = settings.beta === 0 && batch.every(({ advantage }) => advantage === 0)
-      const { loss, gradNorm, aux } = idle ? look(objective, state.models.policy, pieces) : updateInPieces(state, { role: 'policy', optimiser, learningRate, objective, pieces })
+      const { loss, gradNorm, aux } = idle ? look(objective, state.models.policy, pieces) : updateInPieces(state, { role: 'policy', optimiser, learningRate, objective, sideBySide: settings.shards > 1, pieces })
       state.step = t + 1
       if ((t + 1) % perRollout === 0) state.more = { ...state.more as More, kept: null }
       yield { step: t + 1, loss, ...describe(parts, aux, settings), ...metrics, grad_norm: gradNorm, learning_rate: learningRate, num_tokens } as unknown as GrpoMetrics
