@@ -1,4 +1,4 @@
-/** A training step and cached decoding: this library on each backend and PyTorch in turn, one thread each; a step of @genai-fi/nanogpt; then how cost grows with size. */
+/** A training step and cached decoding, operation by operation (bench jit has the compiled ones): this library on each backend and PyTorch in turn, one thread each; a step of @genai-fi/nanogpt; then how cost grows with size. */
 import { execFileSync } from 'node:child_process'
 import path from 'node:path'
 import { againstNanogpt } from './gpt-nanogpt'
@@ -14,7 +14,7 @@ const limits = { tensorflow: 1.5, wasm: 5 } as const
 async function against(label: string, sizes: Sizes, python: string): Promise<Figure[]> {
   const figures: Figure[] = []
   for (const backend of ['tensorflow', 'wasm'] as const) {
-    const workers = [torch(sizes, python), ours(sizes, backend)]
+    const workers = [torch(sizes, python), ours(sizes, backend, { JIT: '0' })]
     for (const [task, rounds] of [['step', 15], ['decode', 5]] as const) {
       const [theirs, mine] = await alternate(workers, task, rounds), unit = task === 'decode' ? sizes.length - 1 : 1
       const what = `${label}, ${task}${task === 'decode' ? ', a position' : ''}`, ratios = mine.map((m, i) => m.cpu / theirs[i].cpu)
