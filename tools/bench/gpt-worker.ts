@@ -42,7 +42,7 @@ async function main(): Promise<void> {
       return updateInPieces(state, { role: 'policy', optimiser, learningRate: 1e-3, objective, pieces: parts, together: true }).loss
     },
     decode() {
-      generate(state.models.policy, config, Array.from({ length: decodeBatch }, () => [0]), { maxNewTokens: length - 1, random })
+      generate(state.models.policy, config, Array.from({ length: decodeBatch }, () => [0]), { maxNewTokens: length - 1, random, shards: pieces })
       return length - 1
     },
     operations() {
