@@ -241,7 +241,7 @@ const climb = (log: Log) => lines({
     { name: 'KL', x: step(log), y: column(log, 'objective/kl') }],
 })
 const inside = (log: Log) => lines({
-  title: 'Length and value loss while training', x: { label: 'iteration' }, y: { label: 'relative to iteration 1' },
+  title: 'The value loss falls as the value model learns', x: { label: 'iteration' }, y: { label: 'relative to iteration 1' },
   lines: [{ name: 'length', x: step(log), y: relative(log, 'completions/mean_length') }, { name: 'value loss', x: step(log), y: relative(log, 'loss/value_avg') }],
 })
 

@@ -325,7 +325,8 @@ claim('each stage alone makes the policy less harmful with zero human labels; im
   })
 
 // %% promises=["figure"] sampled=true
-await show(breachesOf('Which principles each stage mended',
+const lessOften = (replies: typeof said.start) => CONSTITUTION.filter(({ id }) => breaking(id, held, replies) < breaking(id, held, said.start)).length
+await show(breachesOf(`Broken less often than at the start: ${lessOften(said.revised)} of ${CONSTITUTION.length} principles after imitation, ${lessOften(climbed)} after PPO`,
   { start: said.start, 'imitating revisions': said.revised, 'PPO on AI labels': climbed }))
 
 // %% [markdown]
