@@ -61,7 +61,7 @@ async function libraries(wheel, note) {
   const folder = librariesOf(wheel)
   if (existsSync(path.join(folder, 'tensorflow/include'))) return folder
   note(`downloading ${wheel.wheel} ${wheel.version}, ${wheel.size}`)
-  const temporary = `${folder}.${process.pid}.tmp`
+  const temporary = `${folder}.tmp` // the same for every run, which are one at a time: what a killed one left is removed
   rmSync(temporary, { recursive: true, force: true })
   try {
     const what = wheel.requirements ? ['--require-hashes', '-r', wheel.requirements] : [`${wheel.wheel}==${wheel.version}`]
