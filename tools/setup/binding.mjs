@@ -61,8 +61,7 @@ async function libraries(wheel, note) {
   const folder = librariesOf(wheel)
   if (existsSync(path.join(folder, 'tensorflow/include'))) return folder
   note(`downloading ${wheel.wheel} ${wheel.version}, ${wheel.size}`)
-  const temporary = `${folder}.tmp` // the same for every run, which are one at a time: what a killed one left is removed
-  rmSync(temporary, { recursive: true, force: true })
+  const temporary = `${folder}.tmp`
   try {
     const what = wheel.requirements ? ['--require-hashes', '-r', wheel.requirements] : [`${wheel.wheel}==${wheel.version}`]
     await installTo(temporary, ['--no-deps', '--only-binary=:all:', ...what], {
@@ -129,6 +128,13 @@ export const addonTensorflow = variant => JSON.parse(read(markOf(variant)) ?? '{
 
 /** Whether the GPU variant was asked for here before: then set-up puts it back when npm has removed it. */
 export const hasLibraries = variant => supported(variant) && existsSync(path.join(librariesOf(wheelFor(variant)), 'tensorflow'))
+
+/** Removes what a set-up that was killed left half-made below .native; set-ups are one at a time. */
+export function sweepNative() {
+  for (const folder of [native, path.join(native, 'addons')].filter(existsSync)) {
+    for (const name of readdirSync(folder)) if (name.endsWith('.tmp')) rmSync(path.join(folder, name), { recursive: true })
+  }
+}
 
 /** Builds the addon where it is missing or outdated, and puts it into the npm package; resolves to a line that says what was done. */
 export async function ensureAddon(variant, note) {

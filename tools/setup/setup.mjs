@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module'
 import { statSync } from 'node:fs'
 import path from 'node:path'
-import { addonState, ensureAddon, hasLibraries } from './binding.mjs'
+import { addonState, ensureAddon, hasLibraries, sweepNative } from './binding.mjs'
 import { build } from './build.mjs'
 import { kernelspec } from './jupyter.mjs'
 import { withLock } from './lock.mjs'
@@ -48,6 +48,7 @@ export function backend() {
 
 /** Native TensorFlow where it is missing, then the choice of a backend; a stock addon that does not load is replaced by ours. */
 async function tensors({ noNative }) {
+  sweepNative()
   const wanted = variant => !noNative && (variant === 'cpu' || hasLibraries('gpu'))
   for (const variant of ['cpu', 'gpu']) {
     if (wanted(variant) && ['missing', 'outdated'].includes(addonState(variant))) await addon(variant)
