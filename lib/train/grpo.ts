@@ -219,11 +219,8 @@ function weightsOf(rows: readonly Row[], settings: Settings): number[][] {
 
 function prepare(config: ModelConfig, rows: readonly Row[], settings: Settings, weights?: readonly number[][]): Inputs {
   const { columns, shards } = settings
-  const { tokens, mask, responseMask } = padResponses(rows), size = Math.ceil(rows.length / shards)
-  const batches = Array.from({ length: Math.ceil(rows.length / size) }, (_, k) => {
-    const own = <T>(list: readonly T[]) => list.slice(k * size, (k + 1) * size)
-    return scoredInputs(config, own(tokens), { mask: own(mask), responseMask: own(responseMask), fewShapes: columns })
-  })
+  const padded = padResponses(rows), masks = cut(padded.mask, shards), responseMasks = cut(padded.responseMask, shards)
+  const batches = cut(padded.tokens, shards).map((tokens, k) => scoredInputs(config, tokens, { mask: masks[k], responseMask: responseMasks[k], fewShapes: columns }))
   const grid = (f: (row: Row, i: number) => readonly number[]) => hostRows(rows.map((row, i) => [...new Array<number>(row.prompt.ids.length - 1).fill(0), ...f(row, i)]), batches[0].scoredMask.shape[1])
   return {
     shards: Object.fromEntries(batches.entries()), advantages: Float32Array.from(rows, r => r.advantage), logpOld: grid(r => r.logpOld), logpRef: rows[0].logpRef ? grid(r => r.logpRef!) : undefined,

@@ -209,7 +209,7 @@ console.log(`an answer of 2 tokens with loss 1 each, padded to 4: ${mended([[1, 
 // %% [markdown]
 // ## Training
 //
-// Twenty-eight tasks, eight answers to each, an optimiser step, and again. The gradient comes in two pieces (`accumulate`), which takes half the memory. The rate falls to 0 along a line. The reward is the verifier. Nothing else is learned: no reward model, no value model. The reference only looks on, so that we can see how far the policy moves.
+// Twenty-eight tasks, eight answers to each, an optimiser step, and again. `sample` draws all 224 answers at once; their gradient comes in two pieces (`accumulate`), which takes less memory. The rate falls to 0 along a line. The reward is the verifier. Nothing else is learned: no reward model, no value model. The reference only looks on, so that we can see how far the policy moves.
 
 // %%
 const settings = {
@@ -443,13 +443,13 @@ claim('with clip-higher fewer tokens are held back', higher < usual, { 'clipped 
 // %% promises=["table"]
 await show([
   { figure: 'reward', healthy: 'rises, then flattens', sick: 'rises while held-out pass@1 does not: the verifier is fooled' },
-  { figure: 'frac_reward_zero_std', healthy: 'below a half', sick: 'near 1: tasks too easy or too hard, nothing is learned' },
+  { figure: 'frac_reward_zero_std', healthy: 'low at first, rises as tasks are solved', sick: 'near 1 at the start: tasks too easy or too hard; near 1 for long: nothing is left to learn' },
   { figure: 'reward_std', healthy: 'well above 0', sick: '0: as above' },
   { figure: 'completions/mean_length', healthy: 'steady, or grows with the reward', sick: 'grows while the reward rests: look at wrong answers' },
   { figure: 'completions/clipped_ratio', healthy: 'near 0', sick: 'high: answers are cut off and earn 0' },
   { figure: 'entropy', healthy: 'falls slowly', sick: 'collapses at once: groups agree, learning stops' },
   { figure: 'clip_ratio/high_mean', healthy: 'a few percent', sick: 'large: rate or number of updates too high' },
-  { figure: 'pass@k for large k', healthy: 'does not fall', sick: 'falls: the policy forgets rare right ways' },
+  { figure: 'pass@k for large k', healthy: 'moves little', sick: 'falls clearly: the policy forgets rare right ways' },
 ], { caption: 'What to inspect' })
 
 // %% promises=["text"] sampled=true

@@ -35,7 +35,7 @@ function nanogpt(sizes: Sizes, backend: Backend, folder: string): Worker {
  * How ours runs, the package's backend, rounds, rounds unmeasured before, and the most of its time that ours may take: a third.
  * In Node.js the package brings only the plain JavaScript backend by itself, on which a step takes most of a minute. Lent our backends (stock
  * wasm lacks the gradient of gather, so that it could not train), it runs on the same kernels as ours, and what is compared is how the step is
- * put together: 2.1 times as fast was measured for JIT=xla, the best that a student can have there, so that its limit stands where it was
+ * put together: 2.1 to 2.4 times as fast was measured for JIT=xla, the best that a student can have there, so that its limit stands where it was
  * aimed at and is not met; and 2.0 to 2.4 for a graph, the default, whose limit is a half. On wasm nothing is compiled, and both run the same
  * kernels one by one: 1.7 times was measured, and it must not be slower.
  */

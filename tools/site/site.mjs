@@ -13,21 +13,16 @@ import { stage } from './pages.mjs'
 const options = flags('npm run site -- [--out FOLDER] [--notebooks FOLDER] [--no-reference]', { out: { type: 'string', default: path.join(root, 'site') }, notebooks: { type: 'string', default: path.join(root, 'notebooks') }, 'no-reference': { type: 'boolean' } })
 const out = path.resolve(options.out)
 
-/** Keyboard users must be able to scroll what scrolls. */
-function scrollable(folder) {
-  for (const name of readdirSync(folder, { recursive: true }).filter(name => name.endsWith('.html') && !name.startsWith('api'))) {
-    const file = path.join(folder, name)
-    writeFileSync(file, readFileSync(file, 'utf8').replaceAll('<pre>', '<pre tabindex="0">').replaceAll('<div class="table-wrapper', '<div tabindex="0" class="table-wrapper').replaceAll('class="caption" role="heading"', 'class="caption" role="heading" aria-level="2"').replace(/<table class="tex2jax_ignore mathjax_ignore">/g, '<table class="tex2jax_ignore mathjax_ignore" tabindex="0">'))
-  }
+/** Changes the text of every page below a folder. */
+function rewrite(folder, change) {
+  for (const name of readdirSync(folder, { recursive: true }).filter(name => name.endsWith('.html'))) writeFileSync(path.join(folder, name), change(readFileSync(path.join(folder, name), 'utf8')))
 }
 
+/** Keyboard users must be able to scroll what scrolls. */
+const scrollable = page => page.replaceAll('<pre>', '<pre tabindex="0">').replaceAll('<div class="table-wrapper', '<div tabindex="0" class="table-wrapper').replaceAll('class="caption" role="heading"', 'class="caption" role="heading" aria-level="2"').replace(/<table class="tex2jax_ignore mathjax_ignore">/g, '<table class="tex2jax_ignore mathjax_ignore" tabindex="0">')
+
 /** A link inside a summary is out of a screen reader's reach; the heading beside it keeps its id. */
-function withoutPermalinks(folder) {
-  for (const name of readdirSync(folder, { recursive: true }).filter(name => name.endsWith('.html'))) {
-    const file = path.join(folder, name)
-    writeFileSync(file, readFileSync(file, 'utf8').replace(/<summary.*?<\/summary>/gs, summary => summary.replace(/<a [^>]*class="tsd-anchor-icon">.*?<\/a>/gs, '')))
-  }
-}
+const withoutPermalinks = page => page.replace(/<summary.*?<\/summary>/gs, summary => summary.replace(/<a [^>]*class="tsd-anchor-icon">.*?<\/a>/gs, ''))
 
 const typedoc = folder => must(process.execPath, [path.join(root, 'node_modules/typedoc/bin/typedoc'), '--options', path.join(root, 'tools/site/typedoc.json'), '--out', folder], { cwd: root })
 
@@ -44,11 +39,11 @@ async function main() {
     })
     await step('site', async () => {
       await must(python, ['-m', 'sphinx', '-b', 'html', '-q', '-W', '--keep-going', '-d', path.join(work, 'doctrees'), source, built])
-      scrollable(built)
+      rewrite(built, scrollable)
     })
     if (!options['no-reference']) await step('reference', async () => {
       await typedoc(path.join(built, 'api'))
-      withoutPermalinks(path.join(built, 'api'))
+      rewrite(path.join(built, 'api'), withoutPermalinks)
     })
     writeFileSync(path.join(built, '.rlhf-labs-site'), '')
     writeFileSync(path.join(built, '.nojekyll'), '')
