@@ -51,12 +51,12 @@ async function inLab(browser: Browser, text: string, trusted: boolean): Promise<
   try {
     const page = await browser.newPage(), token = address.searchParams.get('token')
     await page.goto(new URL(`/lab/tree/${encodeURIComponent(`${NAME}.ipynb`)}?token=${token}`, address).href)
-    await page.locator('.jp-Notebook .jp-Cell').first().waitFor({ timeout: 120_000 })
+    await page.locator('.jp-Notebook .jp-Cell:visible').first().waitFor({ timeout: 120_000 })
     if (trusted) {
       // as a reader who trusts the file: through the server, which signs it
       await page.evaluate(`fetch('/api/contents/' + encodeURIComponent(${JSON.stringify(`${NAME}.ipynb`)}) + '/trust', { method: 'POST', headers: { 'X-XSRFToken': document.cookie.match(/_xsrf=([^;]*)/)?.[1] ?? '' } })`)
       await page.reload()
-      await page.locator('.jp-Notebook .jp-Cell').first().waitFor({ timeout: 120_000 })
+      await page.locator('.jp-Notebook .jp-Cell:visible').first().waitFor({ timeout: 120_000 })
     }
     await page.locator('.jp-OutputArea-output').first().waitFor({ timeout: 60_000 })
     const ran = await provokeAll(page, '.jp-OutputArea-output')

@@ -53,7 +53,7 @@ export const server: Promised = {
               return route.abort()
             })
             await page.goto(new URL(`/lab/tree/00-start-here.ipynb?token=${address.searchParams.get('token')}`, address).href)
-            await page.locator('.jp-Notebook .jp-Cell').first().waitFor({ timeout: 120_000 })
+            await page.locator('.jp-Notebook .jp-Cell:visible').first().waitFor({ timeout: 120_000 })
             await page.waitForTimeout(5000)
           } finally { await browser.close() }
           must(outside.length === 0, `it asked ${outside.slice(0, 5).join(', ')}`)
