@@ -2,6 +2,7 @@ import type * as tfjs from '@tensorflow/tfjs'
 import { tf } from '../tensor/backend'
 import { toTensors } from '../tensor/host'
 import type { OnDevice } from '../tensor/host'
+import { adam as fusedAdam, hasKernels } from '../tensor/kernels'
 import type { Params } from './params'
 
 /**
@@ -173,6 +174,11 @@ function adamRule({ betas: [b1, b2] = [0.9, 0.999], eps = 1e-8 }: AdamOptions, d
       return { move: -lr * root / (1 - b1 ** step), eps: eps * root, ...decoupled && decay !== 0 ? { keep: 1 - lr * decay } : {} }
     },
     step(raw, p, slots, rates, decay) {
+      if (hasKernels()) return tf.tidy(() => {
+        const g = decoupled ? raw : mix(1, raw, decay, p), keep = decoupled && decay !== 0 ? rates.keep : tf.scalar(1)
+        const [next, m, v] = fusedAdam(g, p, slots.exp_avg, slots.exp_avg_sq, { keep, move: rates.move, eps: rates.eps }, [b1, b2]) as tfjs.Tensor1D[]
+        return { p: next, slots: { exp_avg: m, exp_avg_sq: v } }
+      })
       const g = decoupled ? raw : mix(1, raw, decay, p), m = mix(b1, slots.exp_avg, 1 - b1, g), v = tf.tidy(() => mix(b2, slots.exp_avg_sq, 1 - b2, g.square()))
       const move = tf.tidy(() => m.div<tfjs.Tensor1D>(tf.tidy(() => v.sqrt().add(rates.eps))))
       return { p: mix(decoupled && decay !== 0 ? rates.keep : 1, p, rates.move, move), slots: { exp_avg: m, exp_avg_sq: v } }

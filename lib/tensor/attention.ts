@@ -1,5 +1,6 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { tf } from './backend'
+import { hasKernels, maskedSoftmax, mergeHeads, softmaxGrad, splitHeads } from './kernels'
 import { composite } from './layers'
 import { add, lastSums, matMul, mul, reshape, softmax, sub, transpose } from './native'
 
@@ -10,15 +11,16 @@ interface Attended { readonly out: tfjs.Tensor, readonly weights: tfjs.Tensor, r
 
 /** softmax(q kᵀ + mask) v for q already scaled: q [b, k, g·t, e], k and v [b, k, s, e]; mask broadcasts to [b, k, g·t, s], keep has that shape. */
 function attend(q: tfjs.Tensor, k: tfjs.Tensor, v: tfjs.Tensor, mask?: tfjs.Tensor, keep?: tfjs.Tensor): Attended {
-  const scores = matMul(q, k, false, true), weights = softmax(mask ? add(scores, mask) : scores)
+  const scores = matMul(q, k, false, true), fused = mask && hasKernels() && mask.rank === 4 && mask.shape[1] === 1 && mask.shape[2] === scores.shape[2]
+  const weights = fused ? maskedSoftmax(scores, mask) : softmax(mask ? add(scores, mask) : scores)
   const dropped = keep ? mul(weights, keep) : weights
   return { out: matMul(dropped, v), weights, dropped }
 }
 
 /** Gradients of {@link attend} for q (scaled), k, v. Σ dweights·weights over keys = Σ dout·out over the head width, the smaller sum. */
 function attendGrad(dout: tfjs.Tensor, [q, k, v, out, weights, keep]: tfjs.Tensor[]): tfjs.Tensor[] {
-  const along = lastSums(mul(dout, out)), dweights = matMul(dout, v, false, true)
-  const dscores = mul(weights, sub(keep ? mul(dweights, keep) : dweights, along))
+  const all = matMul(dout, v, false, true), dweights = keep ? mul(all, keep) : all
+  const dscores = hasKernels() ? softmaxGrad(weights, dweights) : mul(weights, sub(dweights, lastSums(mul(dout, out))))
   return [matMul(dscores, k), matMul(dscores, q, true, false), matMul(keep ? mul(weights, keep) : weights, dout, true, false)]
 }
 
@@ -52,15 +54,20 @@ export function attention(q: tfjs.Tensor4D, k: tfjs.Tensor4D, v: tfjs.Tensor4D, 
 export function packedAttention(qkv: tfjs.Tensor2D, [b, t]: readonly [number, number], heads: number, mask?: tfjs.Tensor, keep?: tfjs.Tensor): tfjs.Tensor2D {
   const width = qkv.shape[1] / 3, e = width / heads, scale = 1 / Math.sqrt(e)
   if (qkv.shape[0] !== b * t || !Number.isInteger(e)) throw new Error(`packedAttention: [${qkv.shape.join(', ')}] is not [${b}·${t}, 3·${heads}·width]`)
-  // Transposes of four axes and splits of two: with more, wasm moves single numbers.
-  return composite([qkv], save => {
+  const split = () => {
+    if (hasKernels()) return splitHeads(qkv, t, heads, scale)
+    // Transposes of four axes and splits of two: with more, wasm moves single numbers.
     const packed = reshape(transpose(reshape(qkv, [b, t, 3 * heads, e]), [0, 2, 1, 3]), [b, 3 * t * width])
     const [q, k, v] = tf.split(packed, 3, 1).map(x => reshape(x, [b, heads, t, e]))
-    const scaled = mul(q, scale), { out, weights } = attend(scaled, k, v, mask, keep)
+    return [mul(q, scale), k, v]
+  }
+  return composite([qkv], save => {
+    const [scaled, k, v] = split(), { out, weights } = attend(scaled, k, v, mask, keep)
     save(keep ? [scaled, k, v, out, weights, keep] : [scaled, k, v, out, weights])
     return reshape(transpose(out, [0, 2, 1, 3]), [b * t, width])
   }, (dy, saved) => {
     const dout = transpose(reshape(dy, [b, t, heads, e]), [0, 2, 1, 3]), [dq, dk, dv] = attendGrad(dout, saved)
+    if (hasKernels()) return [mergeHeads(dq, dk, dv, scale)]
     return [reshape(transpose(tf.concat([mul(dq, scale), dk, dv], 1), [0, 2, 1, 3]), [b * t, 3 * width])]
   })
 }

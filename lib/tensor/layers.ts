@@ -1,5 +1,6 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { tf } from './backend'
+import { gelu as fusedGelu, geluSlope, hasKernels, layerNorm as fusedLayerNorm, layerNormGrad } from './kernels'
 import { add, columnSums, gatherRows, lastMeans, matMul, mul, rsqrt, sigmoid, sigmoidGrad, square, sub, tallProduct } from './native'
 
 type Save = tfjs.GradSaveFunc
@@ -37,6 +38,13 @@ export function linear(x: tfjs.Tensor2D, w: tfjs.Tensor, b?: tfjs.Tensor, transp
  * LayerNorm over the last axis: y = (x − mean) / √(var + ε) · g + b.  x [n, d], g and b [d].  Ba 2016, arXiv:1607.06450
  */
 export function layerNorm(x: tfjs.Tensor2D, g: tfjs.Tensor, b: tfjs.Tensor, epsilon: number): tfjs.Tensor2D {
+  if (hasKernels()) {
+    return composite([x, g, b], save => {
+      const [y, mean, scale] = fusedLayerNorm(x, g, b, epsilon)
+      save([x, mean, scale, g])
+      return y
+    }, (dy, [x, mean, scale, g]) => layerNormGrad(dy, x, mean, scale, g))
+  }
   return composite([x, g, b], save => {
     const centred = sub(x, lastMeans(x))
     const scale = rsqrt(add(lastMeans(square(centred)), epsilon))
@@ -71,6 +79,14 @@ const GELU_1 = 2 * Math.sqrt(2 / Math.PI), GELU_3 = GELU_1 * 0.044715
  */
 export function gelu<T extends tfjs.Tensor>(x: T): T {
   const wanted = tf.engine().state.gradientDepth > 0
+  if (hasKernels()) {
+    return composite([x], save => {
+      if (!wanted) return fusedGelu(x)
+      const [y, slope] = geluSlope(x)
+      save([slope])
+      return y
+    }, (dy, [slope]) => [mul(dy, slope)])
+  }
   return composite([x], save => {
     const squared = square(x), gate = sigmoid(mul(x, add(mul(squared, GELU_3), GELU_1)))
     // The derivative σ + σ(1 − σ) x u' now, while its parts are at hand: one tensor to keep instead of three.

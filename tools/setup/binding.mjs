@@ -106,9 +106,9 @@ async function compile(variant, folder, addon, note) {
   const [command, ...first] = await compiler(note)
   note('compiling')
   mkdirSync(path.dirname(addon), { recursive: true })
-  await must(command, [...first, '-std=c++17', '-O2', '-fPIC', '-shared', ...(mac ? ['-undefined', 'dynamic_lookup'] : ['-s']), '-DNAPI_VERSION=8',
+  await must(command, [...first, '-std=c++17', '-O3', '-ffp-contract=off', '-fno-math-errno', '-fno-trapping-math', '-fPIC', '-shared', ...(mac ? ['-undefined', 'dynamic_lookup'] : ['-s']), '-DNAPI_VERSION=8',
     '-I', path.join(root, 'node_modules/node-api-headers/include'), '-I', path.join(folder, 'tensorflow/include'), '-I', path.join(source, 'binding'),
-    here('binding/binding.cc'), '-o', `${addon}.tmp`, library('tensorflow_cc'), library('tensorflow_framework'),
+    here('binding/binding.cc'), here('binding/kernels.cc'), '-o', `${addon}.tmp`, library('tensorflow_cc'), library('tensorflow_framework'),
     `-Wl,-rpath,${mac ? '@loader_path' : '$ORIGIN'}/${toLibraries}`], { hint: 'Try another compiler with CXX=…, or start with --no-native.' })
   renameSync(`${addon}.tmp`, addon)
 }

@@ -1,5 +1,6 @@
 // The addon that connects TensorFlow.js to TensorFlow's C library: upstream's sources, unmodified, as one translation
-// unit, and three functions more, with which lib/tensor/jit makes one TensorFlow function out of a whole step.
+// unit, three functions more, with which lib/tensor/jit makes one TensorFlow function out of a whole step, and the
+// operations of kernels.cc.
 #include <node_api.h>
 #include "tensorflow/c/c_api.h"
 #include "tensorflow/c/eager/c_api.h"
@@ -14,6 +15,8 @@ static TFE_Context* NewContextRemembered(const TFE_ContextOptions* options, TF_S
 #undef NAPI_MODULE
 #define NAPI_MODULE(name, function)
 #include "tfjs_binding.cc"
+
+bool RegisterKernels();  // kernels.cc
 
 namespace tfnodejs {
 
@@ -76,5 +79,8 @@ NAPI_MODULE_INIT() {
       {"jitAddFunction", nullptr, JitAddFunction, nullptr, nullptr, nullptr, napi_default, last_context},
       {"jitRemoveFunction", nullptr, JitRemoveFunction, nullptr, nullptr, nullptr, napi_default, last_context}};
   if (napi_define_properties(env, exports, 3, more) != napi_ok) return nullptr;
+  // hasKernels: whether TensorFlow knows the operations of kernels.cc.
+  napi_value has_kernels;
+  if (napi_get_boolean(env, RegisterKernels(), &has_kernels) != napi_ok || napi_set_named_property(env, exports, "hasKernels", has_kernels) != napi_ok) return nullptr;
   return exports;
 }

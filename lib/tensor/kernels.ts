@@ -1,0 +1,66 @@
+/**
+ * Operations of a GPT's step that TensorFlow has only in many pieces, as one pass over memory each: our addon brings them
+ * (tools/setup/binding/kernels.cc). Only for composites, which have the same in tf's operations for wherever they are not: wasm, a graphics
+ * card, the npm package's own addon, and what XLA compiles. None of them is differentiable by itself.
+ */
+import type * as tfjs from '@tensorflow/tfjs'
+import { tf } from './backend'
+import { tracing } from './jit/index'
+
+type Tensor = tfjs.Tensor
+
+interface Backend {
+  readonly isUsingGpuDevice?: boolean
+  readonly binding: { readonly hasKernels?: boolean, readonly TF_ATTR_FLOAT: number, readonly TF_ATTR_INT: number }
+  executeMultipleOutputs(name: string, attributes: readonly object[], inputs: readonly Tensor[], outputs: number): Tensor[]
+}
+
+let off = false
+
+/** Whether the operations of this file can be used now. */
+export function hasKernels(): boolean {
+  if (off || tf.getBackend() !== 'tensorflow' || tracing() === 'xla') return false
+  const backend = tf.backend() as unknown as Backend
+  return backend.binding.hasKernels === true && backend.isUsingGpuDevice !== true
+}
+
+/** What `f` returns without the operations of this file: for tests that compare. */
+export function withoutKernels<T>(f: () => T): T {
+  const before = off
+  off = true
+  try { return f() } finally { off = before }
+}
+
+function run(name: string, inputs: readonly Tensor[], outputs: number, floats: Readonly<Record<string, number>> = {}, ints: Readonly<Record<string, number>> = {}): Tensor[] {
+  const backend = tf.backend() as unknown as Backend, { TF_ATTR_FLOAT, TF_ATTR_INT } = backend.binding
+  const attributes = [...Object.entries(floats).map(([name, value]) => ({ name, type: TF_ATTR_FLOAT, value })), ...Object.entries(ints).map(([name, value]) => ({ name, type: TF_ATTR_INT, value }))]
+  return backend.executeMultipleOutputs(`Rlhf${name}`, attributes, inputs, outputs)
+}
+
+/** GPT-2's GELU. */
+export const gelu = (x: Tensor): Tensor => run('Gelu', [x], 1)[0]
+
+/** GPT-2's GELU and its derivative. */
+export const geluSlope = (x: Tensor): Tensor[] => run('GeluSlope', [x], 2)
+
+/** LayerNorm of x [n, d]: the value, and the mean and the inverse deviation [n] of every row. */
+export const layerNorm = (x: Tensor, g: Tensor, b: Tensor, epsilon: number): Tensor[] => run('LayerNorm', [x, g, b], 3, { epsilon })
+
+/** Gradients of {@link layerNorm} for x, g, b. */
+export const layerNormGrad = (dy: Tensor, x: Tensor, mean: Tensor, scale: Tensor, g: Tensor): Tensor[] => run('LayerNormGrad', [dy, x, mean, scale, g], 3)
+
+/** softmax(scores + mask) over the last axis: scores [b, h, t, s], mask [1 or b, 1, t, s]. */
+export const maskedSoftmax = (scores: Tensor, mask: Tensor): Tensor => run('MaskedSoftmax', [scores, mask], 1)[0]
+
+/** The gradient of softmax = weights over the last axis: w (dw − Σ w dw). */
+export const softmaxGrad = (weights: Tensor, dweights: Tensor): Tensor => run('SoftmaxGrad', [weights, dweights], 1)[0]
+
+/** GPT-2's packed projection [b·t, 3·heads·e] as q (times a factor), k and v, each [b, heads, t, e]. */
+export const splitHeads = (packed: Tensor, t: number, heads: number, factor: number): Tensor[] => run('SplitHeads', [packed], 3, { factor }, { t, heads })
+
+/** The way back, q times the factor again. */
+export const mergeHeads = (q: Tensor, k: Tensor, v: Tensor, factor: number): Tensor => run('MergeHeads', [q, k, v], 1, { factor })[0]
+
+/** Adam's step on vectors: keep·p + move·m/(√v + eps), and the new m and v. */
+export const adam = (g: Tensor, p: Tensor, m: Tensor, v: Tensor, { keep, move, eps }: Readonly<Record<'keep' | 'move' | 'eps', Tensor>>, [b1, b2]: readonly [number, number]): Tensor[] =>
+  run('Adam', [g, p, m, v, keep, move, eps], 3, { b1, b2, rest1: 1 - b1, rest2: 1 - b2 })

@@ -1,0 +1,88 @@
+import type * as tfjs from '@tensorflow/tfjs'
+import { expect } from 'chai'
+import { HIDDEN, packedAttention } from '../../lib/tensor/attention'
+import { ready, tf } from '../../lib/tensor/backend'
+import { valueAndGrads } from '../../lib/tensor/gradients'
+import { jit, jitWorks } from '../../lib/tensor/jit'
+import { adam, gelu as fusedGelu, hasKernels, layerNormGrad, maskedSoftmax, softmaxGrad, splitHeads, withoutKernels } from '../../lib/tensor/kernels'
+import { gelu, layerNorm } from '../../lib/tensor/layers'
+import { adamw } from '../../lib/model/optimiser'
+import { Random } from '../../lib/tensor/random'
+
+const random = Random.seed(3), normal = (shape: number[], scale = 1) => tf.tensor(Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => scale * random.normal()), shape)
+const near = (a: tfjs.Tensor, b: tfjs.Tensor, what: string, tolerance = 3e-6) => {
+  expect(a.shape, what).to.deep.equal(b.shape)
+  const x = a.dataSync(), y = b.dataSync()
+  x.forEach((value, i) => expect(value, `${what}[${i}]`).to.be.closeTo(y[i], tolerance * (1 + Math.abs(y[i]))))
+}
+type Tensors = Record<string, tfjs.Tensor>
+const causal = (b: number, t: number) => tf.tensor(Float32Array.from({ length: b * t * t }, (_, i) => i % t > Math.floor(i / t) % t || (t > 2 && i >= t * t && i % t === 0 && Math.floor(i / t) % t > 0) ? HIDDEN : 0), [b, 1, t, t])
+
+/** Composites with our kernels and without: what they compute, at sizes below, at and between multiples of the kernels' sixteen lanes. */
+const composites: Record<string, { inputs: () => Tensors, run: (a: Tensors) => tfjs.Tensor }> = {
+  ...Object.fromEntries([[1, 1], [3, 5], [70, 16], [129, 33], [64, 48]].flatMap(([n, d]) => [
+    [`gelu of ${n} × ${d}`, { inputs: () => ({ x: normal([n, d], 3) }), run: (a: Tensors) => gelu(a.x) }],
+    [`layerNorm of ${n} × ${d}`, { inputs: () => ({ x: normal([n, d]), g: normal([d]), b: normal([d]) }), run: (a: Tensors) => layerNorm(a.x as tfjs.Tensor2D, a.g, a.b, 1e-5) }],
+  ])),
+  ...Object.fromEntries(([[1, 1, 1, 2], [2, 3, 2, 5], [3, 17, 4, 16]] as const).flatMap(([b, t, heads, e]) => [['one mask', 1], ['a mask a row', b]].map(([how, masks]) =>
+    [`packedAttention of ${b} × ${t}, ${heads} heads of ${e}, ${how}`, {
+      inputs: () => ({ qkv: normal([b * t, 3 * heads * e]) }), run: (a: Tensors) => packedAttention(a.qkv as tfjs.Tensor2D, [b, t], heads, causal(masks as number, t)),
+    }]))),
+  'packedAttention with dropout': { inputs: () => ({ qkv: normal([6, 30]) }), run: a => packedAttention(a.qkv as tfjs.Tensor2D, [2, 3], 2, causal(1, 3), tf.tensor(Float32Array.from({ length: 36 }, (_, i) => i % 3 ? 1.5 : 0), [2, 2, 3, 3])) },
+}
+
+describe('tensor/kernels', () => {
+  before(ready)
+  beforeEach(() => tf.engine().startScope())
+  afterEach(() => tf.engine().endScope())
+
+  it('are there where steps are compiled, which our addon does too, and can be left out', () => {
+    expect(hasKernels()).to.equal(jitWorks())
+    expect(withoutKernels(hasKernels)).to.equal(false)
+    expect(hasKernels()).to.equal(jitWorks())
+  })
+
+  for (const [name, { inputs, run }] of Object.entries(composites)) {
+    it(`${name}: value and gradient as without them, one by one and in a graph`, () => {
+      const given = inputs(), weighed = (a: Tensors) => { const y = run(a); return { loss: tf.sum<tfjs.Scalar>(tf.mul(tf.reshape(y, [-1]), tf.sin(tf.range(1, y.size + 1)))), aux: { y } } }
+      const both = (a: Tensors) => { const { value, grads, aux } = valueAndGrads(weighed, a); return { value, ...grads, y: aux.y } }
+      const want = withoutKernels(() => both(given)) as Tensors, compiled = jit(both)
+      for (const [how, got] of [['one by one', both(given)], ['in a graph', compiled(given)]] as const) {
+        for (const [key, tensor] of Object.entries(got as Tensors)) near(tensor, want[key], `${how}, ${key}`, key === 'value' ? 2e-5 : 5e-6)
+      }
+      near(run(given), want.y, 'without gradient', 5e-6)
+      compiled.dispose()
+    })
+  }
+
+  it("AdamW's step as without it, weights that decay and weights that do not", () => {
+    const params = { matrix: normal([7, 5]), bias: normal([19]) }, optimiser = adamw({ lr: 1e-2, weightDecay: 0.1, maxGradNorm: 1 })
+    const walk = () => {
+      let now = { params: params as Tensors, state: optimiser.init(params) }
+      for (let i = 1; i <= 4; i++) now = optimiser.update(Object.fromEntries(Object.entries(now.params).map(([name, p]) => [name, tf.sin(tf.mul(p, i))])), now.state, now.params)
+      return { ...now.params, ...now.state.slots }
+    }
+    const got = walk(), want = withoutKernels(walk)
+    for (const name of Object.keys(want)) near(got[name], want[name], name, 1e-6)
+  })
+
+  it('extremes: a hidden key weighs exactly nothing, large numbers stay finite, NaN is not lost', () => {
+    if (!hasKernels()) { expect(jitWorks()).to.equal(false); return }
+    const weights = maskedSoftmax(tf.tensor([[[[3, 50, -200, 1]]]]), tf.tensor([[[[0, HIDDEN, 0, 0]]]])).dataSync()
+    expect([weights[1], weights[2]]).to.deep.equal([0, 0])
+    expect(weights[0]).to.be.closeTo(1 / (1 + Math.exp(-2)), 1e-7)
+    expect([...fusedGelu(tf.tensor1d([-1e4, -20, 20, 1e4, Infinity, NaN])).dataSync()].map(x => Math.abs(x) < 1e-20 ? 0 : x)).to.deep.equal([0, 0, 20, 1e4, Infinity, NaN])
+    const spoilt = (x: tfjs.Tensor) => [...x.dataSync()].every(Number.isNaN)
+    expect(spoilt(maskedSoftmax(tf.tensor([[[[NaN, 1]]]]), tf.zeros([1, 1, 1, 2])))).to.equal(true)
+    expect(spoilt(layerNorm(tf.tensor2d([[1, NaN]]), tf.ones([2]), tf.zeros([2]), 1e-5))).to.equal(true)
+    expect(adam(tf.tensor1d([NaN]), tf.ones([1]), tf.zeros([1]), tf.zeros([1]), { keep: tf.scalar(1), move: tf.scalar(-1), eps: tf.scalar(1) }, [0.9, 0.99]).every(spoilt)).to.equal(true)
+  })
+
+  it('refuse what does not fit, without touching memory beyond it', () => {
+    if (!hasKernels()) { expect(jitWorks()).to.equal(false); return }
+    expect(() => maskedSoftmax(tf.zeros([2, 1, 3, 3]), tf.zeros([3, 1, 3, 3]))).to.throw('the mask does not fit')
+    expect(() => softmaxGrad(tf.zeros([2, 3]), tf.zeros([2, 2]))).to.throw('another size')
+    expect(() => layerNormGrad(tf.zeros([2, 3]), tf.zeros([2, 3]), tf.zeros([1]), tf.zeros([2]), tf.zeros([3]))).to.throw('another size')
+    expect(() => splitHeads(tf.zeros([5, 6]), 2, 1, 1)).to.throw('do not fit')
+  })
+})

@@ -1,0 +1,388 @@
+// Operations of a GPT's step that TensorFlow has only in many pieces, each one pass over memory here instead of up to twelve:
+// what lib/tensor/kernels.ts calls on processors. Registered with TensorFlow through its C interface, so that they run one by
+// one and inside its graphs. Every sum is taken in the same order by every processor (no fused multiply-add either), so that
+// the numbers do not depend on the machine. NaN stays NaN.
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "tensorflow/c/kernels.h"
+#include "tensorflow/c/ops.h"
+
+#if defined(__x86_64__) && defined(__linux__)
+#define WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define WIDE
+#endif
+#define INLINE static inline __attribute__((always_inline))
+
+namespace {
+
+// Sixteen sums side by side, then a tree.
+template <class F> INLINE float Sum(int64_t n, F f) {
+  float lanes[16] = {};
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16)
+    for (int j = 0; j < 16; j++) lanes[j] += f(i + j);
+  for (int j = 0; i < n; i++, j++) lanes[j] += f(i);
+  for (int width = 8; width > 0; width /= 2)
+    for (int j = 0; j < width; j++) lanes[j] += lanes[j + width];
+  return lanes[0];
+}
+
+INLINE float Max(int64_t n, const float* x) {
+  float lanes[16];
+  for (int j = 0; j < 16; j++) lanes[j] = -INFINITY;
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16)
+    for (int j = 0; j < 16; j++) lanes[j] = x[i + j] > lanes[j] ? x[i + j] : lanes[j];
+  for (int j = 0; i < n; i++, j++) lanes[j] = x[i] > lanes[j] ? x[i] : lanes[j];
+  for (int j = 1; j < 16; j++) lanes[0] = lanes[j] > lanes[0] ? lanes[j] : lanes[0];
+  return lanes[0];
+}
+
+// e^x for -87 <= x <= 87, to the last bit but one: 2^n e^r, |r| <= log(2) / 2 (the polynomial of Moshier's Cephes).
+INLINE float Exp(float x) {
+  const float magic = 12582912.f, shifted = x * 1.44269504f + magic, n = shifted - magic;
+  const float r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
+  float p = 1.9875691500e-4f;
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  uint32_t bits;
+  memcpy(&bits, &shifted, 4);
+  bits = (bits + 127u) << 23;
+  float power;
+  memcpy(&power, &bits, 4);
+  return (p * (r * r) + r + 1.f) * power;
+}
+
+INLINE float Clamp(float x, float least, float most) {
+  x = x < least ? least : x;
+  return x > most ? most : x;
+}
+
+const float kGelu1 = 1.5957691216f, kGelu3 = 0.0713548163f;  // 2 sqrt(2 / pi), and 0.044715 times that
+
+// y = x s, s = sigmoid(u), u = x (c1 + c3 x^2).
+WIDE void Gelu(int64_t n, const float* __restrict x, float* __restrict y) {
+  for (int64_t i = 0; i < n; i++) y[i] = x[i] / (1.f + Exp(Clamp(-x[i] * (x[i] * x[i] * kGelu3 + kGelu1), -80.f, 80.f)));
+}
+
+// And its slope s + s (1 - s) x u'.
+WIDE void GeluSlope(int64_t n, const float* __restrict x, float* __restrict y, float* __restrict slope) {
+  for (int64_t i = 0; i < n; i++) {
+    const float square = x[i] * x[i] * kGelu3, e = Exp(Clamp(-x[i] * (square + kGelu1), -80.f, 80.f)), s = 1.f / (1.f + e);
+    y[i] = x[i] * s;
+    slope[i] = s + s * (e * s) * (x[i] * (3.f * square + kGelu1));
+  }
+}
+
+WIDE void LayerNorm(int64_t rows, int64_t d, const float* __restrict x, const float* __restrict g, const float* __restrict b, float epsilon, float* __restrict y, float* __restrict mean, float* __restrict scale) {
+  for (int64_t row = 0; row < rows; row++, x += d, y += d) {
+    const float m = Sum(d, [=](int64_t i) { return x[i]; }) / d;
+    const float variance = Sum(d, [=](int64_t i) { return (x[i] - m) * (x[i] - m); }) / d, s = 1.f / std::sqrt(variance + epsilon);
+    for (int64_t i = 0; i < d; i++) y[i] = (x[i] - m) * s * g[i] + b[i];
+    mean[row] = m;
+    scale[row] = s;
+  }
+}
+
+// normal = (x - mean) scale, dn = dy g: dx = (dn - normal mean(dn normal) - mean(dn)) scale; dg = sum of dy normal, db = sum of dy over the
+// rows, 64 of them at a time.
+WIDE void LayerNormGrad(int64_t rows, int64_t d, const float* __restrict dy, const float* __restrict x, const float* __restrict mean, const float* __restrict scale, const float* __restrict g, float* __restrict dx, float* __restrict dg, float* __restrict db, float* __restrict block) {
+  float* some_g = block;
+  float* some_b = block + d;
+  for (int64_t i = 0; i < d; i++) dg[i] = db[i] = some_g[i] = some_b[i] = 0;
+  for (int64_t row = 0; row < rows; row++, dy += d, x += d, dx += d) {
+    const float m = mean[row], s = scale[row];
+    const float flat = Sum(d, [=](int64_t i) { return dy[i] * g[i]; }) / d, along = Sum(d, [=](int64_t i) { return dy[i] * g[i] * ((x[i] - m) * s); }) / d;
+    for (int64_t i = 0; i < d; i++) {
+      const float normal = (x[i] - m) * s;
+      dx[i] = (dy[i] * g[i] - normal * along - flat) * s;
+      some_g[i] += dy[i] * normal;
+      some_b[i] += dy[i];
+    }
+    if (row % 64 != 63 && row != rows - 1) continue;
+    for (int64_t i = 0; i < d; i++) {
+      dg[i] += some_g[i];
+      db[i] += some_b[i];
+      some_g[i] = some_b[i] = 0;
+    }
+  }
+}
+
+// softmax of a row of scores + mask; e^x is 0 where a key is hidden.
+WIDE void SoftmaxRow(int64_t n, const float* __restrict scores, const float* __restrict mask, float* __restrict out) {
+  for (int64_t i = 0; i < n; i++) out[i] = scores[i] + mask[i];
+  const float most = Max(n, out);
+  for (int64_t i = 0; i < n; i++) {
+    const float x = out[i] - most;
+    out[i] = x < -87.f ? 0.f : Exp(Clamp(x, -87.f, 87.f));
+  }
+  const float whole = 1.f / Sum(n, [=](int64_t i) { return out[i]; });
+  for (int64_t i = 0; i < n; i++) out[i] *= whole;
+}
+
+// w (dw - sum of w dw) of every row.
+WIDE void SoftmaxGrad(int64_t rows, int64_t n, const float* __restrict w, const float* __restrict dw, float* __restrict out) {
+  for (; rows > 0; rows--, w += n, dw += n, out += n) {
+    const float along = Sum(n, [=](int64_t i) { return w[i] * dw[i]; });
+    for (int64_t i = 0; i < n; i++) out[i] = w[i] * (dw[i] - along);
+  }
+}
+
+WIDE void Scale(int64_t n, float factor, const float* __restrict x, float* __restrict y) {
+  for (int64_t i = 0; i < n; i++) y[i] = x[i] * factor;
+}
+
+// keep: what is kept of a weight; move: the negative rate; rest1 = 1 - b1, rest2 = 1 - b2, rounded once.
+WIDE void Adam(int64_t n, float b1, float b2, float rest1, float rest2, float keep, float move, float epsilon, const float* __restrict g, const float* __restrict p, const float* __restrict m, const float* __restrict v, float* __restrict p1, float* __restrict m1, float* __restrict v1) {
+  for (int64_t i = 0; i < n; i++) {
+    m1[i] = b1 * m[i] + rest1 * g[i];
+    v1[i] = b2 * v[i] + rest2 * (g[i] * g[i]);
+    p1[i] = keep * p[i] + move * (m1[i] / (std::sqrt(v1[i]) + epsilon));
+  }
+}
+
+// What follows connects them to TensorFlow. ---------------------------------------------------------------------------
+
+using Shape = std::vector<int64_t>;
+
+int64_t Size(const Shape& shape) {
+  int64_t size = 1;
+  for (int64_t n : shape) size *= n;
+  return size;
+}
+
+// A call: inputs, outputs, and what goes wrong first. After that it hands out nothing: TensorFlow's calls would clear the status.
+class Call {
+ public:
+  explicit Call(TF_OpKernelContext* context) : context_(context), status_(TF_NewStatus()) {}
+  ~Call() {
+    if (!Ok()) TF_OpKernelContext_Failure(context_, status_);
+    for (TF_Tensor* tensor : tensors_) TF_DeleteTensor(tensor);
+    TF_DeleteStatus(status_);
+  }
+  Call(const Call&) = delete;
+
+  const float* In(int i, Shape* shape = nullptr) {
+    TF_Tensor* tensor = nullptr;
+    if (!Ok()) return nullptr;
+    TF_GetInput(context_, i, &tensor, status_);
+    if (!tensor) return nullptr;
+    tensors_.push_back(tensor);
+    if (shape)
+      for (int axis = 0; axis < TF_NumDims(tensor); axis++) shape->push_back(TF_Dim(tensor, axis));
+    return static_cast<const float*>(TF_TensorData(tensor));
+  }
+
+  // Input i, which must have this many numbers.
+  const float* In(int i, int64_t size) {
+    Shape shape;
+    const float* data = In(i, &shape);
+    return Require(Size(shape) == size, "an input has another size than the first one asks for") ? data : nullptr;
+  }
+
+  float* Out(int i, const Shape& shape) {
+    if (!Ok()) return nullptr;
+    TF_Tensor* tensor = TF_AllocateOutput(context_, i, TF_FLOAT, shape.data(), static_cast<int>(shape.size()), Size(shape) * sizeof(float), status_);
+    if (!tensor) return nullptr;
+    tensors_.push_back(tensor);
+    return static_cast<float*>(TF_TensorData(tensor));
+  }
+
+  bool Require(bool holds, const char* what) {
+    if (!holds && Ok()) TF_SetStatus(status_, TF_INVALID_ARGUMENT, what);
+    return Ok();
+  }
+  bool Ok() const { return TF_GetCode(status_) == TF_OK; }
+
+ private:
+  TF_OpKernelContext* context_;
+  TF_Status* status_;
+  std::vector<TF_Tensor*> tensors_;
+};
+
+// An operation's attributes, in the order of its definition.
+struct Attributes { std::vector<float> floats; std::vector<int64_t> ints; };
+
+void RunGelu(const Attributes&, Call& call) {
+  Shape shape;
+  const float* x = call.In(0, &shape);
+  float* y = call.Out(0, shape);
+  if (call.Ok()) Gelu(Size(shape), x, y);
+}
+
+void RunGeluSlope(const Attributes&, Call& call) {
+  Shape shape;
+  const float* x = call.In(0, &shape);
+  float *y = call.Out(0, shape), *slope = call.Out(1, shape);
+  if (call.Ok()) GeluSlope(Size(shape), x, y, slope);
+}
+
+void RunLayerNorm(const Attributes& attributes, Call& call) {
+  Shape shape;
+  const float* x = call.In(0, &shape);
+  if (!call.Require(shape.size() == 2, "LayerNorm: expected rows and columns")) return;
+  const float *g = call.In(1, shape[1]), *b = call.In(2, shape[1]);
+  float *y = call.Out(0, shape), *mean = call.Out(1, {shape[0]}), *scale = call.Out(2, {shape[0]});
+  if (call.Ok()) LayerNorm(shape[0], shape[1], x, g, b, attributes.floats[0], y, mean, scale);
+}
+
+void RunLayerNormGrad(const Attributes&, Call& call) {
+  Shape shape;
+  const float* dy = call.In(0, &shape);
+  if (!call.Require(shape.size() == 2, "LayerNormGrad: expected rows and columns")) return;
+  const float *x = call.In(1, Size(shape)), *mean = call.In(2, shape[0]), *scale = call.In(3, shape[0]), *g = call.In(4, shape[1]);
+  float *dx = call.Out(0, shape), *dg = call.Out(1, {shape[1]}), *db = call.Out(2, {shape[1]});
+  std::vector<float> block(2 * shape[1]);
+  if (call.Ok()) LayerNormGrad(shape[0], shape[1], dy, x, mean, scale, g, dx, dg, db, block.data());
+}
+
+// scores [b, h, t, s], mask [1 or b, 1, t, s].
+void RunMaskedSoftmax(const Attributes&, Call& call) {
+  Shape shape, masked;
+  const float *scores = call.In(0, &shape), *mask = call.In(1, &masked);
+  if (!call.Require(shape.size() == 4 && masked.size() == 4 && (masked[0] == 1 || masked[0] == shape[0]) && masked[1] == 1 && masked[2] == shape[2] && masked[3] == shape[3], "MaskedSoftmax: the mask does not fit the scores")) return;
+  float* out = call.Out(0, shape);
+  if (!call.Ok()) return;
+  const int64_t t = shape[2], s = shape[3];
+  for (int64_t batch = 0; batch < shape[0]; batch++)
+    for (int64_t head = 0; head < shape[1]; head++)
+      for (int64_t i = 0; i < t; i++, scores += s, out += s) SoftmaxRow(s, scores, mask + ((masked[0] == 1 ? 0 : batch) * t + i) * s, out);
+}
+
+void RunSoftmaxGrad(const Attributes&, Call& call) {
+  Shape shape;
+  const float* w = call.In(0, &shape);
+  if (!call.Require(!shape.empty(), "SoftmaxGrad: expected rows")) return;
+  const float* dw = call.In(1, Size(shape));
+  float* out = call.Out(0, shape);
+  if (call.Ok() && Size(shape) > 0) SoftmaxGrad(Size(shape) / shape.back(), shape.back(), w, dw, out);
+}
+
+// packed [b t, 3 h e] -> q (times a factor), k, v [b, h, t, e].
+void RunSplitHeads(const Attributes& attributes, Call& call) {
+  Shape shape;
+  const float* packed = call.In(0, &shape);
+  const int64_t t = attributes.ints[0], heads = attributes.ints[1];
+  if (!call.Require(shape.size() == 2 && t > 0 && heads > 0 && shape[0] % t == 0 && shape[1] % (3 * heads) == 0, "SplitHeads: the heads do not fit")) return;
+  const int64_t e = shape[1] / (3 * heads), batches = shape[0] / t;
+  float* parts[3];
+  for (int part = 0; part < 3; part++) parts[part] = call.Out(part, {batches, heads, t, e});
+  if (!call.Ok()) return;
+  for (int64_t row = 0; row < shape[0]; row++)
+    for (int part = 0; part < 3; part++)
+      for (int64_t head = 0; head < heads; head++, packed += e) {
+        float* to = parts[part] + (((row / t) * heads + head) * t + row % t) * e;
+        if (part == 0) Scale(e, attributes.floats[0], packed, to);
+        else memcpy(to, packed, e * sizeof(float));
+      }
+}
+
+// The way back: q (times a factor), k, v [b, h, t, e] -> [b t, 3 h e].
+void RunMergeHeads(const Attributes& attributes, Call& call) {
+  Shape shape;
+  const float* parts[3] = {call.In(0, &shape), nullptr, nullptr};
+  if (!call.Require(shape.size() == 4, "MergeHeads: expected four axes")) return;
+  for (int part = 1; part < 3; part++) parts[part] = call.In(part, Size(shape));
+  const int64_t heads = shape[1], t = shape[2], e = shape[3], rows = shape[0] * t;
+  float* packed = call.Out(0, {rows, 3 * heads * e});
+  if (!call.Ok()) return;
+  for (int64_t row = 0; row < rows; row++)
+    for (int part = 0; part < 3; part++)
+      for (int64_t head = 0; head < heads; head++, packed += e) {
+        const float* from = parts[part] + (((row / t) * heads + head) * t + row % t) * e;
+        if (part == 0) Scale(e, attributes.floats[0], from, packed);
+        else memcpy(packed, from, e * sizeof(float));
+      }
+}
+
+void RunAdam(const Attributes& attributes, Call& call) {
+  Shape shape;
+  const float* g = call.In(0, &shape);
+  const int64_t n = Size(shape);
+  const float *p = call.In(1, n), *m = call.In(2, n), *v = call.In(3, n);
+  const float *keep = call.In(4, 1), *move = call.In(5, 1), *eps = call.In(6, 1);
+  float *p1 = call.Out(0, shape), *m1 = call.Out(1, shape), *v1 = call.Out(2, shape);
+  const std::vector<float>& f = attributes.floats;
+  if (call.Ok()) Adam(n, f[0], f[1], f[2], f[3], *keep, *move, *eps, g, p, m, v, p1, m1, v1);
+}
+
+struct Definition {
+  const char* name;
+  void (*run)(const Attributes&, Call&);
+  std::vector<const char*> inputs, outputs, floats, ints;
+};
+
+const Definition definitions[] = {
+    {"RlhfGelu", RunGelu, {"x"}, {"y"}, {}, {}},
+    {"RlhfGeluSlope", RunGeluSlope, {"x"}, {"y", "slope"}, {}, {}},
+    {"RlhfLayerNorm", RunLayerNorm, {"x", "g", "b"}, {"y", "mean", "scale"}, {"epsilon"}, {}},
+    {"RlhfLayerNormGrad", RunLayerNormGrad, {"dy", "x", "mean", "scale", "g"}, {"dx", "dg", "db"}, {}, {}},
+    {"RlhfMaskedSoftmax", RunMaskedSoftmax, {"scores", "mask"}, {"weights"}, {}, {}},
+    {"RlhfSoftmaxGrad", RunSoftmaxGrad, {"weights", "dweights"}, {"dscores"}, {}, {}},
+    {"RlhfSplitHeads", RunSplitHeads, {"packed"}, {"q", "k", "v"}, {"factor"}, {"t", "heads"}},
+    {"RlhfMergeHeads", RunMergeHeads, {"q", "k", "v"}, {"packed"}, {"factor"}, {}},
+    {"RlhfAdam", RunAdam, {"g", "p", "m", "v", "keep", "move", "eps"}, {"p1", "m1", "v1"}, {"b1", "b2", "rest1", "rest2"}, {}},
+};
+constexpr int kDefinitions = sizeof(definitions) / sizeof(definitions[0]);
+
+template <int I> struct Kernel {
+  static void* Create(TF_OpKernelConstruction* context) {
+    auto* attributes = new Attributes;
+    TF_Status* status = TF_NewStatus();
+    for (const char* name : definitions[I].floats) {
+      attributes->floats.push_back(0);
+      TF_OpKernelConstruction_GetAttrFloat(context, name, &attributes->floats.back(), status);
+      if (TF_GetCode(status) != TF_OK) TF_OpKernelConstruction_Failure(context, status);
+    }
+    for (const char* name : definitions[I].ints) {
+      attributes->ints.push_back(0);
+      TF_OpKernelConstruction_GetAttrInt64(context, name, &attributes->ints.back(), status);
+      if (TF_GetCode(status) != TF_OK) TF_OpKernelConstruction_Failure(context, status);
+    }
+    TF_DeleteStatus(status);
+    return attributes;
+  }
+  static void Compute(void* attributes, TF_OpKernelContext* context) {
+    Call call(context);
+    definitions[I].run(*static_cast<Attributes*>(attributes), call);
+  }
+  static void Delete(void* attributes) { delete static_cast<Attributes*>(attributes); }
+};
+
+void UnknownShapes(TF_ShapeInferenceContext* context, TF_Status* status) { TF_ShapeInferenceContextSetUnknownShape(context, status); }
+
+template <int I> bool Register() {
+  const Definition& definition = definitions[I];
+  TF_OpDefinitionBuilder* op = TF_NewOpDefinitionBuilder(definition.name);
+  for (const char* name : definition.inputs) TF_OpDefinitionBuilderAddInput(op, (std::string(name) + ": float").c_str());
+  for (const char* name : definition.outputs) TF_OpDefinitionBuilderAddOutput(op, (std::string(name) + ": float").c_str());
+  for (const char* name : definition.floats) TF_OpDefinitionBuilderAddAttr(op, (std::string(name) + ": float").c_str());
+  for (const char* name : definition.ints) TF_OpDefinitionBuilderAddAttr(op, (std::string(name) + ": int").c_str());
+  TF_OpDefinitionBuilderSetShapeInferenceFunction(op, UnknownShapes);
+  TF_Status* status = TF_NewStatus();
+  TF_RegisterOpDefinition(op, status);
+  if (TF_GetCode(status) == TF_OK) {
+    TF_KernelBuilder* kernel = TF_NewKernelBuilder(definition.name, "CPU", Kernel<I>::Create, Kernel<I>::Compute, Kernel<I>::Delete);
+    TF_RegisterKernelBuilder(definition.name, kernel, status);
+  }
+  const bool done = TF_GetCode(status) == TF_OK;
+  TF_DeleteStatus(status);
+  if constexpr (I + 1 < kDefinitions) return Register<I + 1>() && done;
+  return done;
+}
+
+}  // namespace
+
+// Makes the operations known to TensorFlow, once a process; false where it refuses one.
+bool RegisterKernels() {
+  static const bool done = Register<0>();
+  return done;
+}
