@@ -1,6 +1,6 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { tf } from './backend'
-import { hasKernels, maskedSoftmax, mergeHeads, softmaxGrad, splitHeads } from './kernels'
+import { hasHeads, hasKernels, maskedSoftmax, mergeHeads, softmaxGrad, splitHeads } from './kernels'
 import { composite } from './layers'
 import { add, lastSums, matMul, mul, reshape, softmax, sub, transpose } from './native'
 
@@ -55,8 +55,7 @@ export function packedAttention(qkv: tfjs.Tensor2D, [b, t]: readonly [number, nu
   const width = qkv.shape[1] / 3, e = width / heads, scale = 1 / Math.sqrt(e)
   if (qkv.shape[0] !== b * t || !Number.isInteger(e)) throw new Error(`packedAttention: [${qkv.shape.join(', ')}] is not [${b}·${t}, 3·${heads}·width]`)
   const split = () => {
-    if (hasKernels()) return splitHeads(qkv, t, heads, scale)
-    // Transposes of four axes and splits of two: with more, wasm moves single numbers.
+    if (hasHeads()) return splitHeads(qkv, t, heads, scale)
     const packed = reshape(transpose(reshape(qkv, [b, t, 3 * heads, e]), [0, 2, 1, 3]), [b, 3 * t * width])
     const [q, k, v] = tf.split(packed, 3, 1).map(x => reshape(x, [b, heads, t, e]))
     return [mul(q, scale), k, v]
@@ -67,7 +66,7 @@ export function packedAttention(qkv: tfjs.Tensor2D, [b, t]: readonly [number, nu
     return reshape(transpose(out, [0, 2, 1, 3]), [b * t, width])
   }, (dy, saved) => {
     const dout = transpose(reshape(dy, [b, t, heads, e]), [0, 2, 1, 3]), [dq, dk, dv] = attendGrad(dout, saved)
-    if (hasKernels()) return [mergeHeads(dq, dk, dv, scale)]
+    if (hasHeads()) return [mergeHeads(dq, dk, dv, scale)]
     return [reshape(transpose(tf.concat([mul(dq, scale), dk, dv], 1), [0, 2, 1, 3]), [b * t, 3 * width])]
   })
 }

@@ -31,6 +31,9 @@ export function withoutKernels<T>(f: () => T): T {
   try { return f() } finally { off = before }
 }
 
+/** Whether {@link splitHeads} and {@link mergeHeads} can be used now: wasm has them, too. */
+export const hasHeads = (): boolean => hasKernels() || !off && tf.getBackend() === 'wasm'
+
 function run(name: string, inputs: readonly Tensor[], outputs: number, floats: Readonly<Record<string, number>> = {}, ints: Readonly<Record<string, number>> = {}): Tensor[] {
   const backend = tf.backend() as unknown as Backend, { TF_ATTR_FLOAT, TF_ATTR_INT } = backend.binding
   const attributes = [...Object.entries(floats).map(([name, value]) => ({ name, type: TF_ATTR_FLOAT, value })), ...Object.entries(ints).map(([name, value]) => ({ name, type: TF_ATTR_INT, value }))]
@@ -55,11 +58,15 @@ export const maskedSoftmax = (scores: Tensor, mask: Tensor): Tensor => run('Mask
 /** The gradient of softmax = weights over the last axis: w (dw − Σ w dw). */
 export const softmaxGrad = (weights: Tensor, dweights: Tensor): Tensor => run('SoftmaxGrad', [weights, dweights], 1)[0]
 
+const onWasm = (name: string, inputs: tfjs.NamedTensorMap, attrs: tfjs.NamedAttrMap) => tf.engine().runKernel<Tensor | Tensor[]>(`Rlhf${name}`, inputs, attrs)
+
 /** GPT-2's packed projection [b·t, 3·heads·e] as q (times a factor), k and v, each [b, heads, t, e]. */
-export const splitHeads = (packed: Tensor, t: number, heads: number, factor: number): Tensor[] => run('SplitHeads', [packed], 3, { factor }, { t, heads })
+export const splitHeads = (packed: Tensor, t: number, heads: number, factor: number): Tensor[] =>
+  hasKernels() ? run('SplitHeads', [packed], 3, { factor }, { t, heads }) : onWasm('SplitHeads', { packed }, { t, heads, factor }) as Tensor[]
 
 /** The way back, q times the factor again. */
-export const mergeHeads = (q: Tensor, k: Tensor, v: Tensor, factor: number): Tensor => run('MergeHeads', [q, k, v], 1, { factor })[0]
+export const mergeHeads = (q: Tensor, k: Tensor, v: Tensor, factor: number): Tensor =>
+  hasKernels() ? run('MergeHeads', [q, k, v], 1, { factor })[0] : onWasm('MergeHeads', { q, k, v }, { factor }) as Tensor
 
 /** Adam's step on vectors: keep·p + move·m/(√v + eps), and the new m and v. */
 export const adam = (g: Tensor, p: Tensor, m: Tensor, v: Tensor, { keep, move, eps }: Readonly<Record<'keep' | 'move' | 'eps', Tensor>>, [b1, b2]: readonly [number, number]): Tensor[] =>

@@ -18,6 +18,7 @@ export interface WasmBackend {
   makeOutput(shape: readonly number[], dtype: string): tfjs.TensorInfo
   typedArrayFromHeap(tensor: tfjs.TensorInfo): Float32Array | Int32Array | Uint8Array
   disposeData(dataId: object): boolean
+  incRef(dataId: object): void
 }
 
 /** Runs another wasm kernel from inside a kernel; what it returns must be disposed of or returned. */

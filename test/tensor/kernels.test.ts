@@ -66,6 +66,23 @@ describe('tensor/kernels', () => {
     for (const name of Object.keys(want)) near(got[name], want[name], name, 1e-6)
   })
 
+  // wasm has kernels of ours for these
+  for (const [n, d] of [[1, 5], [3, 1], [4, 4], [17, 70], [33, 130], [64, 65]]) {
+    it(`sums over the first axes and transposes of ${n} × ${d}, and clones that outlive what they are of`, () => {
+      const x = normal([n, d]), host = x.dataSync<'float32'>(), at = (i: number, j: number) => host[i * d + j]
+      const sums = Array.from({ length: d }, (_, j) => Array.from({ length: n }, (_, i) => at(i, j)).reduce((a, b) => a + b, 0))
+      expect([...tf.transpose(x).dataSync()]).to.deep.equal(Array.from({ length: n * d }, (_, k) => at(k % n, Math.floor(k / n))))
+      near(tf.sum(x, 0), tf.tensor1d(sums), 'sum over rows')
+      near(tf.sum(x, [0], true), tf.tensor2d(sums, [1, d]), 'sum that keeps its axis')
+      near(tf.sum(tf.reshape(tf.concat([x, x]), [2, n, d]), [0, 1]), tf.tensor1d(sums.map(s => 2 * s)), 'sum over two axes')
+      near(tf.sum(x), tf.scalar(sums.reduce((a, b) => a + b)), 'whole sum', 1e-5)
+      expect([...tf.sum(tf.cast(tf.onesLike(x), 'int32'), 0).dataSync()]).to.deep.equal(Array<number>(d).fill(n))
+      const copy = x.clone()
+      x.dispose()
+      expect([...copy.dataSync()]).to.deep.equal([...host])
+    })
+  }
+
   it('extremes: a hidden key weighs exactly nothing, large numbers stay finite, NaN is not lost', () => {
     if (!hasKernels()) { expect(jitWorks()).to.equal(false); return }
     const weights = maskedSoftmax(tf.tensor([[[[3, 50, -200, 1]]]]), tf.tensor([[[[0, HIDDEN, 0, 0]]]])).dataSync()
