@@ -68,6 +68,12 @@ export const splitHeads = (packed: Tensor, t: number, heads: number, factor: num
 export const mergeHeads = (q: Tensor, k: Tensor, v: Tensor, factor: number): Tensor =>
   hasKernels() ? run('MergeHeads', [q, k, v], 1, { factor })[0] : onWasm('MergeHeads', { q, k, v }, { factor }) as Tensor
 
+/** softmax(q kᵀ · factor + mask) v of a packed projection [b·t, 3·heads·e], e ≤ 64, mask [1 or b, 1, t, t]: the value [b·t, heads·e], and of every query its largest score and 1 over the sum of its weights. */
+export const packedAttention = (packed: Tensor, mask: Tensor, t: number, heads: number, factor: number): Tensor[] => run('Attention', [packed, mask], 3, { factor }, { t, heads })
+
+/** The gradient of {@link packedAttention}, whose weights it computes again. */
+export const packedAttentionGrad = (dout: Tensor, [packed, mask, ...made]: readonly Tensor[], t: number, heads: number, factor: number): Tensor => run('AttentionGrad', [packed, mask, dout, ...made], 1, { factor }, { t, heads })[0]
+
 /** Adam's step on vectors: keep·p + move·m/(√v + eps), and the new m and v. */
 export const adam = (g: Tensor, p: Tensor, m: Tensor, v: Tensor, { keep, move, eps }: Readonly<Record<'keep' | 'move' | 'eps', Tensor>>, [b1, b2]: readonly [number, number]): Tensor[] =>
   run('Adam', [g, p, m, v, keep, move, eps], 3, { b1, b2, rest1: 1 - b1, rest2: 1 - b2 })

@@ -1,10 +1,11 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { tf } from './backend'
 import { composite } from './layers'
+import { lastMax } from './native'
 
 /** The pieces of a softmax over the last axis: z = x − max, e = exp z, s = Σ e; log softmax = z − log s. */
 function pieces(logits: tfjs.Tensor2D): { z: tfjs.Tensor2D, e: tfjs.Tensor2D, s: tfjs.Tensor2D } {
-  const z = tf.sub<tfjs.Tensor2D>(logits, tf.max(logits, 1, true)), e = tf.exp(z)
+  const z = tf.sub<tfjs.Tensor2D>(logits, lastMax(logits)), e = tf.exp(z)
   return { z, e, s: tf.sum(e, 1, true) }
 }
 

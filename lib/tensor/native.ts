@@ -5,6 +5,7 @@
  */
 import type * as tfjs from '@tensorflow/tfjs'
 import { tf } from './backend'
+import { tracing } from './jit'
 
 type Tensor = tfjs.Tensor
 
@@ -24,6 +25,9 @@ function native(name: string, inputs: Tensor[], bools: readonly (readonly [strin
   if (indexType) attributes.push({ name: indexType, type, value: TF_INT32 })
   return backend.executeSingleOutput(name, attributes, inputs)
 }
+
+/** Whether what runs now is being written down for XLA, which wants other operations than TensorFlow's kernels do. */
+export const inXla = (): boolean => tracing() === 'xla'
 
 const tensor = (x: Tensor | number): Tensor => typeof x === 'number' ? tf.scalar(x) : x
 
@@ -62,10 +66,14 @@ export function reshape(x: Tensor, shape: number[]): Tensor {
 
 /**
  * aᵀ b for tall a [n, i] and b [n, j], the gradient of a weight. wasm repacks its second factor at every product,
- * so the narrower one stands there.
+ * XLA the first where it is transposed, so the narrower one stands there.
  */
 export function tallProduct(a: Tensor, b: Tensor): Tensor {
-  return isNative() || a.shape[1]! >= b.shape[1]! ? matMul(a, b, true) : tf.transpose(tf.matMul(b, a, true))
+  const i = a.shape[1]!, j = b.shape[1]!, turned = isNative() ? inXla() && j > 1 && j < i : i < j
+  if (!turned) return matMul(a, b, true)
+  // In two pieces: of one, XLA would make the product in the other order again
+  const product = matMul(b, a, true), pieces = isNative() ? tf.split(product, [Math.floor(j / 2), Math.ceil(j / 2)], 0) : [product], across = pieces.map(piece => transpose(piece, [1, 0]))
+  return across.length > 1 ? tf.concat(across, 1) : across[0]
 }
 
 /** Rows of a table [rows, d] → [n, d], indices in range. wasm's own kernel moves single numbers; on the host a row is one copy. */
@@ -91,6 +99,19 @@ export function columnSums(x: Tensor): Tensor {
 /** Sum over the last axis, which stays with size 1. */
 export function lastSums(x: Tensor): Tensor {
   return isNative() ? native('Sum', [x, tf.scalar(-1, 'int32')], [['keep_dims', true]], 'Tidx') : tf.sum(x, -1, true)
+}
+
+/**
+ * The largest of the last axis, which stays with size 1. XLA does not vectorise it, since NaN must stay NaN, but does so for elements of two
+ * halves, which may overlap.
+ */
+export function lastMax(x: Tensor): Tensor {
+  let rest = x
+  while (inXla() && rest.shape.at(-1)! > 16) {
+    const size = rest.shape.at(-1)!, half = Math.ceil(size / 2), outer = rest.shape.slice(0, -1), from = (at: number) => tf.slice(rest, [...outer.map(() => 0), at], [...outer, half])
+    rest = tf.maximum(from(0), from(size - half))
+  }
+  return tf.max(rest, -1, true)
 }
 
 /** Mean over the last axis, which stays with size 1. */

@@ -1,6 +1,7 @@
 // Operations of a GPT's step that TensorFlow has only in many pieces, each one pass over memory here instead of up to twelve:
 // what lib/tensor/kernels.ts calls on processors. Registered with TensorFlow through its C interface, so that they run one by
 // one and inside its graphs.
+#include "attention.h"
 #include "kernels.h"
 
 #include <cstring>
@@ -164,6 +165,57 @@ void RunMergeHeads(const Attributes& attributes, Call& call) {
       }
 }
 
+// A packed projection [b t, 3 h e] and a mask [1 or b, 1, t, t], with what they say of sizes.
+struct Packed {
+  int64_t t, heads, e, width, batches, masks;
+  const float *packed, *mask;
+  Packed(const Attributes& attributes, Call& call, int at) : t(attributes.ints[0]), heads(attributes.ints[1]) {
+    Shape shape, masked;
+    packed = call.In(at, &shape);
+    mask = call.In(at + 1, &masked);
+    if (!call.Require(shape.size() == 2 && t > 0 && heads > 0 && shape[0] % t == 0 && shape[1] % (3 * heads) == 0, "Attention: the heads do not fit")) return;
+    width = shape[1] / 3;
+    e = width / heads;
+    batches = shape[0] / t;
+    masks = masked.size() == 4 ? masked[0] : 0;
+    call.Require(e <= 4 * kLanes && (masks == 1 || masks == batches) && masked[1] == 1 && masked[2] == t && masked[3] == t, "Attention: the mask does not fit, or the heads are too wide");
+  }
+  // f(mask, first row, number of the head) for every head of every batch.
+  template <class F> void Each(F f) const {
+    for (int64_t i = 0; i < masks; i++) {
+      const Mask own(t, mask + i * t * t);
+      for (int64_t batch = i; batch < (masks == 1 ? batches : i + 1); batch++)
+        for (int64_t head = 0; head < heads; head++) f(own, batch * t, head);
+    }
+  }
+};
+
+void RunAttention(const Attributes& attributes, Call& call) {
+  const Packed in(attributes, call, 0);
+  if (!call.Ok()) return;
+  float *out = call.Out(0, {in.batches * in.t, in.width}), *most = call.Out(1, {in.batches, in.heads, in.t}), *inverse = call.Out(2, {in.batches, in.heads, in.t});
+  if (!call.Ok()) return;
+  Head memory(in.t, in.e);
+  in.Each([&](const Mask& mask, int64_t row, int64_t head) {
+    const int64_t at = row * in.heads + head * in.t;
+    Attend(memory, mask, in.packed + row * 3 * in.width + head * in.e, in.width, attributes.floats[0], out + row * in.width + head * in.e, most + at, inverse + at);
+  });
+}
+
+void RunAttentionGrad(const Attributes& attributes, Call& call) {
+  const Packed in(attributes, call, 0);
+  if (!call.Ok()) return;
+  const int64_t rows = in.batches * in.t;
+  const float *dout = call.In(2, rows * in.width), *out = call.In(3, rows * in.width), *most = call.In(4, rows * in.heads), *inverse = call.In(5, rows * in.heads);
+  float* packed = call.Out(0, {rows, 3 * in.width});
+  if (!call.Ok()) return;
+  Head memory(in.t, in.e);
+  in.Each([&](const Mask& mask, int64_t row, int64_t head) {
+    const int64_t at = row * in.heads + head * in.t, place = row * in.width + head * in.e, wide = row * 3 * in.width + head * in.e;
+    AttendGrad(memory, mask, dout + place, in.packed + wide, out + place, in.width, attributes.floats[0], most + at, inverse + at, packed + wide);
+  });
+}
+
 void RunAdam(const Attributes& attributes, Call& call) {
   Shape shape;
   const float* g = call.In(0, &shape);
@@ -190,6 +242,8 @@ const Definition definitions[] = {
     {"RlhfSoftmaxGrad", RunSoftmaxGrad, {"weights", "dweights"}, {"dscores"}, {}, {}},
     {"RlhfSplitHeads", RunSplitHeads, {"packed"}, {"q", "k", "v"}, {"factor"}, {"t", "heads"}},
     {"RlhfMergeHeads", RunMergeHeads, {"q", "k", "v"}, {"packed"}, {"factor"}, {}},
+    {"RlhfAttention", RunAttention, {"packed", "mask"}, {"out", "most", "inverse"}, {"factor"}, {"t", "heads"}},
+    {"RlhfAttentionGrad", RunAttentionGrad, {"packed", "mask", "dout", "out", "most", "inverse"}, {"dpacked"}, {"factor"}, {"t", "heads"}},
     {"RlhfAdam", RunAdam, {"g", "p", "m", "v", "keep", "move", "eps"}, {"p1", "m1", "v1"}, {"b1", "b2", "rest1", "rest2"}, {}},
 };
 constexpr int kDefinitions = sizeof(definitions) / sizeof(definitions[0]);

@@ -37,23 +37,25 @@ INLINE float Max(int64_t n, const float* x) {
   return lanes[0];
 }
 
-// e^x for -87 <= x <= 87, to the last bit but one: 2^n e^r, |r| <= log(2) / 2 (the polynomial of Moshier's Cephes).
-INLINE float Exp(float x) {
-  const float magic = 12582912.f, shifted = x * 1.44269504f + magic, n = shifted - magic;
-  const float r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
+// e^x for -87 <= x <= 87, to the last bit but one: 2^n e^r, |r| <= log(2) / 2 (the polynomial of Moshier's Cephes). F: a number or
+// several side by side, U: whole numbers of the same size.
+template <class F, class U> INLINE F ExpOf(F x) {
+  const float magic = 12582912.f;
+  const F shifted = x * 1.44269504f + magic, n = shifted - magic, r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
+  F p = 1.9875691500e-4f * r + 1.3981999507e-3f;
   p = p * r + 8.3334519073e-3f;
   p = p * r + 4.1665795894e-2f;
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
-  uint32_t bits;
-  memcpy(&bits, &shifted, 4);
+  U bits;
+  memcpy(&bits, &shifted, sizeof bits);
   bits = (bits + 127u) << 23;
-  float power;
-  memcpy(&power, &bits, 4);
+  F power;
+  memcpy(&power, &bits, sizeof power);
   return (p * (r * r) + r + 1.f) * power;
 }
+
+INLINE float Exp(float x) { return ExpOf<float, uint32_t>(x); }
 
 INLINE float Clamp(float x, float least, float most) {
   x = x < least ? least : x;
