@@ -11,9 +11,12 @@ type Tensor = tfjs.Tensor
 
 interface Backend {
   readonly isUsingGpuDevice?: boolean
-  readonly binding: { readonly hasKernels?: boolean, readonly TF_ATTR_FLOAT: number, readonly TF_ATTR_INT: number }
+  readonly binding: { readonly kernels?: number, readonly TF_ATTR_FLOAT: number, readonly TF_ATTR_INT: number }
   executeMultipleOutputs(name: string, attributes: readonly object[], inputs: readonly Tensor[], outputs: number): Tensor[]
 }
+
+/** How many operations the addon has when it was built from the sources beside these; with another one, composites do without. */
+const OPERATIONS = 11
 
 let off = false
 
@@ -21,7 +24,7 @@ let off = false
 export function hasKernels(): boolean {
   if (off || tf.getBackend() !== 'tensorflow' || tracing() === 'xla') return false
   const backend = tf.backend() as unknown as Backend
-  return backend.binding.hasKernels === true && backend.isUsingGpuDevice !== true
+  return backend.binding.kernels === OPERATIONS && backend.isUsingGpuDevice !== true
 }
 
 /** What `f` returns without the operations of this file: for tests that compare. */

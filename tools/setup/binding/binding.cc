@@ -16,7 +16,7 @@ static TFE_Context* NewContextRemembered(const TFE_ContextOptions* options, TF_S
 #define NAPI_MODULE(name, function)
 #include "tfjs_binding.cc"
 
-bool RegisterKernels();  // kernels.cc
+int RegisterKernels();  // kernels.cc
 
 namespace tfnodejs {
 
@@ -79,8 +79,8 @@ NAPI_MODULE_INIT() {
       {"jitAddFunction", nullptr, JitAddFunction, nullptr, nullptr, nullptr, napi_default, last_context},
       {"jitRemoveFunction", nullptr, JitRemoveFunction, nullptr, nullptr, nullptr, napi_default, last_context}};
   if (napi_define_properties(env, exports, 3, more) != napi_ok) return nullptr;
-  // hasKernels: whether TensorFlow knows the operations of kernels.cc.
-  napi_value has_kernels;
-  if (napi_get_boolean(env, RegisterKernels(), &has_kernels) != napi_ok || napi_set_named_property(env, exports, "hasKernels", has_kernels) != napi_ok) return nullptr;
+  // kernels: how many operations of kernels.cc TensorFlow knows, by which lib/tensor/kernels.ts tells an addon of other sources from its own.
+  napi_value kernels;
+  if (napi_create_int32(env, RegisterKernels(), &kernels) != napi_ok || napi_set_named_property(env, exports, "kernels", kernels) != napi_ok) return nullptr;
   return exports;
 }

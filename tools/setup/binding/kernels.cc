@@ -174,10 +174,7 @@ struct Packed {
     packed = call.In(at, &shape);
     mask = call.In(at + 1, &masked);
     if (!call.Require(shape.size() == 2 && t > 0 && heads > 0 && shape[0] % t == 0 && shape[1] % (3 * heads) == 0, "Attention: the heads do not fit")) return;
-    width = shape[1] / 3;
-    e = width / heads;
-    batches = shape[0] / t;
-    masks = masked.size() == 4 ? masked[0] : 0;
+    width = shape[1] / 3, e = width / heads, batches = shape[0] / t, masks = masked.size() == 4 ? masked[0] : 0;
     call.Require(e <= 4 * kLanes && (masks == 1 || masks == batches) && masked[1] == 1 && masked[2] == t && masked[3] == t, "Attention: the mask does not fit, or the heads are too wide");
   }
   // f(mask, first row, number of the head) for every head of every batch.
@@ -296,8 +293,8 @@ template <int I> bool Register() {
 
 }  // namespace
 
-// Makes the operations known to TensorFlow, once a process; false where it refuses one.
-bool RegisterKernels() {
+// Makes the operations known to TensorFlow, once a process, and says how many there are; 0 where it refuses one.
+int RegisterKernels() {
   static const bool done = Register<0>();
-  return done;
+  return done ? kDefinitions : 0;
 }
