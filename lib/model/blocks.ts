@@ -3,7 +3,7 @@ import { rotary } from '../tensor/attention'
 import { tf } from '../tensor/backend'
 import { hostTensor } from '../tensor/host'
 import type { HostTensor } from '../tensor/host'
-import { gelu, layerNorm, linear, rmsNorm, swiGlu } from '../tensor/layers'
+import { layerNorm, linear, linearGelu, linearOnto, rmsNorm, swiGlu } from '../tensor/layers'
 import type { Random } from '../tensor/random'
 import type { GptConfig, LlamaConfig } from './config'
 import type { Params } from './params'
@@ -32,10 +32,11 @@ export function gptBlock(x: tfjs.Tensor2D, params: Params, config: GptConfig, la
   const weight = (name: string) => params[`transformer.h.${layer}.${name}`], epsilon = config.layer_norm_epsilon
   const dense = (input: tfjs.Tensor2D, name: string) => linear(input, weight(`${name}.weight`), weight(`${name}.bias`))
   const normed = layerNorm(x, weight('ln_1.weight'), weight('ln_1.bias'), epsilon)
-  const attended = dense(attend(dense(normed, 'attn.c_attn'), layer), 'attn.c_proj')
-  const middle = tf.add<tfjs.Tensor2D>(x, dropped(attended, drop.attended))
-  const inner = gelu(dense(layerNorm(middle, weight('ln_2.weight'), weight('ln_2.bias'), epsilon), 'mlp.c_fc'))
-  return tf.add(middle, dropped(dense(inner, 'mlp.c_proj'), drop.inner))
+  const onto = (stream: tfjs.Tensor2D, input: tfjs.Tensor2D, name: string, factors?: tfjs.Tensor): tfjs.Tensor2D =>
+    factors ? tf.add(stream, dropped(dense(input, name), factors)) : linearOnto(stream, input, weight(`${name}.weight`), weight(`${name}.bias`))
+  const middle = onto(x, attend(dense(normed, 'attn.c_attn'), layer), 'attn.c_proj', drop.attended)
+  const inner = linearGelu(layerNorm(middle, weight('ln_2.weight'), weight('ln_2.bias'), epsilon), weight('mlp.c_fc.weight'), weight('mlp.c_fc.bias'))
+  return onto(middle, inner, 'mlp.c_proj', drop.inner)
 }
 
 /** The attention of Llama's layer `layer`: q [b, heads, t, e], k and v [b, keyHeads, t, e] → [b, heads, t, e]. */

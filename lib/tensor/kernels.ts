@@ -16,7 +16,7 @@ interface Backend {
 }
 
 /** How many operations the addon has when it was built from the sources beside these; with another one, composites do without. */
-const OPERATIONS = 11
+const OPERATIONS = 17
 
 let off = false
 
@@ -48,6 +48,24 @@ export const gelu = (x: Tensor): Tensor => run('Gelu', [x], 1)[0]
 
 /** GPT-2's GELU and its derivative. */
 export const geluSlope = (x: Tensor): Tensor[] => run('GeluSlope', [x], 2)
+
+/** {@link gelu} of x + b, b [d] added to every row of x [n, d]. */
+export const biasGelu = (x: Tensor, b: Tensor): Tensor => run('BiasGelu', [x, b], 1)[0]
+
+/** {@link geluSlope} of x + b. */
+export const biasGeluSlope = (x: Tensor, b: Tensor): Tensor[] => run('BiasGeluSlope', [x, b], 2)
+
+/** Gradients for x and b: dy times the slope, and its sum over the rows. */
+export const biasGeluGrad = (dy: Tensor, slope: Tensor): Tensor[] => run('BiasGeluGrad', [dy, slope], 2)
+
+/** r + x + b, b [d] added to every row of r and x [n, d]. */
+export const addBiased = (r: Tensor, x: Tensor, b: Tensor): Tensor => run('AddBiased', [r, x, b], 1)[0]
+
+/** log softmax(factor · logits) of one token a row, and the logarithm of the sum of every row's exponentials: logits [n, v], tokens [n] → [n] each. */
+export const logps = (logits: Tensor, tokens: Tensor, factor: number): Tensor[] => run('Logps', [logits, tokens], 2, { factor })
+
+/** The gradient of {@link logps} for logits: dy factor (onehot − softmax). */
+export const logpsGrad = (logits: Tensor, tokens: Tensor, whole: Tensor, dy: Tensor, factor: number): Tensor => run('LogpsGrad', [logits, tokens, whole, dy], 1, { factor })[0]
 
 /** LayerNorm of x [n, d]: the value, and the mean and the inverse deviation [n] of every row. */
 export const layerNorm = (x: Tensor, g: Tensor, b: Tensor, epsilon: number): Tensor[] => run('LayerNorm', [x, g, b], 3, { epsilon })

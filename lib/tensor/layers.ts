@@ -1,6 +1,6 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { tf } from './backend'
-import { gelu as fusedGelu, geluSlope, hasKernels, layerNorm as fusedLayerNorm, layerNormGrad } from './kernels'
+import { addBiased, biasGelu, biasGeluGrad, biasGeluSlope, gelu as fusedGelu, geluSlope, hasKernels, layerNorm as fusedLayerNorm, layerNormGrad } from './kernels'
 import { add, columnSums, gatherRows, lastMeans, matMul, mul, rsqrt, sigmoid, sigmoidGrad, square, sub, tallProduct } from './native'
 
 type Save = tfjs.GradSaveFunc
@@ -22,8 +22,7 @@ export function composite<T extends tfjs.Tensor>(inputs: tfjs.Tensor[], forward:
  * y = x W + b.  x [n, in], W [in, out] (GPT-2's order) or, transposed, [out, in] (Llama's, and every output head's), b [out] → [n, out].
  */
 export function linear(x: tfjs.Tensor2D, w: tfjs.Tensor, b?: tfjs.Tensor, transposed = false): tfjs.Tensor2D {
-  const inner = w.shape[transposed ? 1 : 0]
-  if (w.rank !== 2 || x.shape[1] !== inner) throw new Error(`linear: x [${x.shape.join(', ')}] does not fit ${transposed ? 'transposed ' : ''}weights [${w.shape.join(', ')}]`)
+  checkLinear(x, w, transposed)
   return composite(b ? [x, w, b] : [x, w], save => {
     save([x, w])
     const y = matMul(x, w, false, transposed)
@@ -32,6 +31,10 @@ export function linear(x: tfjs.Tensor2D, w: tfjs.Tensor, b?: tfjs.Tensor, transp
     const grads: tfjs.Tensor[] = [matMul(dy, w, false, !transposed), transposed ? tallProduct(dy, x) : tallProduct(x, dy)]
     return b ? [...grads, columnSums(dy)] : grads
   })
+}
+
+function checkLinear(x: tfjs.Tensor2D, w: tfjs.Tensor, transposed = false): void {
+  if (w.rank !== 2 || x.shape[1] !== w.shape[transposed ? 1 : 0]) throw new Error(`linear: x [${x.shape.join(', ')}] does not fit ${transposed ? 'transposed ' : ''}weights [${w.shape.join(', ')}]`)
 }
 
 /**
@@ -93,6 +96,33 @@ export function gelu<T extends tfjs.Tensor>(x: T): T {
     if (wanted) save([add(gate, sigmoidGrad(gate, mul(x, add(mul(squared, 3 * GELU_3), GELU_1))))])
     return mul(x, gate)
   }, (dy, [derivative]) => [mul(dy, derivative)])
+}
+
+/** gelu(x W + b): {@link linear}, then {@link gelu}. */
+export function linearGelu(x: tfjs.Tensor2D, w: tfjs.Tensor, b: tfjs.Tensor): tfjs.Tensor2D {
+  if (!hasKernels()) return gelu(linear(x, w, b))
+  const wanted = tf.engine().state.gradientDepth > 0
+  checkLinear(x, w)
+  return composite([x, w, b], save => {
+    const z = matMul(x, w)
+    if (!wanted) return biasGelu(z, b)
+    const [y, slope] = biasGeluSlope(z, b)
+    save([x, w, slope])
+    return y
+  }, (dy, [x, w, slope]) => {
+    const [dz, db] = biasGeluGrad(dy, slope)
+    return [matMul(dz, w, false, true), tallProduct(x, dz), db]
+  })
+}
+
+/** r + x W + b: {@link linear} onto the residual stream r [n, out]. */
+export function linearOnto(r: tfjs.Tensor2D, x: tfjs.Tensor2D, w: tfjs.Tensor, b: tfjs.Tensor): tfjs.Tensor2D {
+  if (!hasKernels()) return tf.add(r, linear(x, w, b))
+  checkLinear(x, w)
+  return composite([r, x, w, b], save => {
+    save([x, w])
+    return addBiased(r, matMul(x, w), b)
+  }, (dy, [x, w]) => [dy.clone(), matMul(dy, w, false, true), tallProduct(x, dy), columnSums(dy)])
 }
 
 /** SwiGLU's gate: y = silu(gate) · up, silu(x) = x σ(x).  Shazeer 2020, arXiv:2002.05202 */

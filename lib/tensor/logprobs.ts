@@ -1,5 +1,6 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { tf } from './backend'
+import { hasKernels, logps, logpsGrad } from './kernels'
 import { composite } from './layers'
 import { lastMax } from './native'
 
@@ -21,8 +22,16 @@ export function gatherLogps(logits: tfjs.Tensor2D, tokens: ArrayLike<number> | t
   if (!(tokens instanceof tf.Tensor)) {
     for (let i = 0; i < n; i++) if (!(tokens[i] >= 0 && tokens[i] < v)) throw new RangeError(`token ${tokens[i]} (row ${i}): expected 0 to ${v - 1}`)
   }
+  const chosen = () => tokens instanceof tf.Tensor ? tokens : tf.tensor1d(Int32Array.from(tokens), 'int32')
+  if (hasKernels()) {
+    return composite([logits], save => {
+      const index = chosen(), [values, whole] = logps(logits, index, 1 / temperature)
+      save([logits, index, whole])
+      return values
+    }, (dy, [logits, index, whole]) => [logpsGrad(logits, index, whole, dy, 1 / temperature)])
+  }
   return composite([logits], save => {
-    const index = tf.stack([tf.range(0, n, 1, 'int32'), tokens instanceof tf.Tensor ? tokens : tf.tensor1d(Int32Array.from(tokens), 'int32')], 1)
+    const index = tf.stack([tf.range(0, n, 1, 'int32'), chosen()], 1)
     const { z, e, s } = pieces(temperature === 1 ? logits : tf.div(logits, temperature))
     save([e, s, index])
     return tf.sub<tfjs.Tensor1D>(tf.gatherND(z, index), tf.log(tf.reshape(s, [n])))

@@ -4,9 +4,10 @@ import { HIDDEN, packedAttention } from '../../lib/tensor/attention'
 import { ready, tf } from '../../lib/tensor/backend'
 import { valueAndGrads } from '../../lib/tensor/gradients'
 import { jit, jitWorks } from '../../lib/tensor/jit'
-import { adam, gelu as fusedGelu, hasKernels, layerNormGrad, maskedSoftmax, packedAttention as packedAttentionOnce, softmaxGrad, splitHeads, withoutKernels } from '../../lib/tensor/kernels'
-import { gelu, layerNorm } from '../../lib/tensor/layers'
+import { adam, gelu as fusedGelu, hasKernels, logps, layerNormGrad, maskedSoftmax, packedAttention as packedAttentionOnce, softmaxGrad, splitHeads, withoutKernels } from '../../lib/tensor/kernels'
+import { gelu, layerNorm, linearGelu, linearOnto } from '../../lib/tensor/layers'
 import { adamw } from '../../lib/model/optimiser'
+import { gatherLogps } from '../../lib/tensor/logprobs'
 import { Random } from '../../lib/tensor/random'
 
 const random = Random.seed(3), normal = (shape: number[], scale = 1) => tf.tensor(Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => scale * random.normal()), shape)
@@ -23,7 +24,14 @@ const composites: Record<string, { inputs: () => Tensors, run: (a: Tensors) => t
   ...Object.fromEntries([[1, 1], [3, 5], [70, 16], [129, 33], [64, 48]].flatMap(([n, d]) => [
     [`gelu of ${n} × ${d}`, { inputs: () => ({ x: normal([n, d], 3) }), run: (a: Tensors) => gelu(a.x) }],
     [`layerNorm of ${n} × ${d}`, { inputs: () => ({ x: normal([n, d]), g: normal([d]), b: normal([d]) }), run: (a: Tensors) => layerNorm(a.x as tfjs.Tensor2D, a.g, a.b, 1e-5) }],
+    [`linearGelu of ${n} × ${d}`, { inputs: () => ({ x: normal([n, 3]), w: normal([3, d]), b: normal([d]) }), run: (a: Tensors) => linearGelu(a.x as tfjs.Tensor2D, a.w, a.b) }],
+    [`linearOnto of ${n} × ${d}`, { inputs: () => ({ r: normal([n, d]), x: normal([n, 3]), w: normal([3, d]), b: normal([d]) }), run: (a: Tensors) => linearOnto(a.r as tfjs.Tensor2D, a.x as tfjs.Tensor2D, a.w, a.b) }],
+    [`gatherLogps of ${n} × ${d}`, { inputs: () => ({ logits: normal([n, d], 5) }), run: (a: Tensors) => gatherLogps(a.logits as tfjs.Tensor2D, Array.from({ length: n }, (_, i) => (7 * i) % d), n % 2 ? 1 : 0.7) }],
   ])),
+  'what linearOnto adds to is still there': {
+    inputs: () => ({ r: normal([4, 5]), x: normal([4, 3]), w: normal([3, 5]), b: normal([5]) }),
+    run: a => { const r = tf.sin(a.r) as tfjs.Tensor2D, y = linearOnto(r, a.x as tfjs.Tensor2D, a.w, a.b); return tf.mul(tf.mul(y, r), linearGelu(y, tf.transpose(a.w), tf.zeros([3])).sum()) },
+  },
   ...Object.fromEntries(([[1, 1, 1, 2], [2, 3, 2, 5], [3, 17, 4, 16], [2, 37, 2, 24], [2, 9, 1, 48], [1, 16, 1, 64], [1, 5, 1, 65]] as const).flatMap(([b, t, heads, e]) => [['one mask', 1], ['a mask a row', b]].map(([how, masks]) =>
     [`packedAttention of ${b} × ${t}, ${heads} heads of ${e}, ${how}`, {
       inputs: () => ({ qkv: normal([b * t, 3 * heads * e]) }), run: (a: Tensors) => packedAttention(a.qkv as tfjs.Tensor2D, [b, t], heads, causal(masks as number, t)),
@@ -108,6 +116,8 @@ describe('tensor/kernels', () => {
     expect(() => layerNormGrad(tf.zeros([2, 3]), tf.zeros([2, 3]), tf.zeros([1]), tf.zeros([2]), tf.zeros([3]))).to.throw('another size')
     expect(() => packedAttentionOnce(tf.zeros([6, 12]), tf.zeros([1, 1, 2, 3]), 3, 2, 1)).to.throw('the mask does not fit')
     expect(() => packedAttentionOnce(tf.zeros([4, 195]), tf.zeros([1, 1, 2, 2]), 2, 1, 1)).to.throw('too wide')
+    expect(() => logps(tf.zeros([2, 3]), tf.tensor1d([0, 3], 'int32'), 1)).to.throw('out of range')
+    expect(() => logps(tf.zeros([2, 3]), tf.tensor1d([-1, 0], 'int32'), 1)).to.throw('out of range')
     expect(() => splitHeads(tf.zeros([5, 6]), 2, 1, 1)).to.throw('do not fit')
   })
 })

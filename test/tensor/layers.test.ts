@@ -3,7 +3,7 @@ import type * as tfjs from '@tensorflow/tfjs'
 import { attention, HIDDEN, packedAttention, rotary } from '../../lib/tensor/attention'
 import { ready, tf } from '../../lib/tensor/backend'
 import { valueAndGrads } from '../../lib/tensor/gradients'
-import { embed, gelu, layerNorm, linear, rmsNorm, swiGlu } from '../../lib/tensor/layers'
+import { embed, gelu, layerNorm, linear, linearGelu, linearOnto, rmsNorm, swiGlu } from '../../lib/tensor/layers'
 import { entropies, exactKl, gatherLogps, scatter } from '../../lib/tensor/logprobs'
 import { Random } from '../../lib/tensor/random'
 
@@ -26,6 +26,7 @@ const repeat = (x: Tensor, n: number) => { const [b, h, t, e] = x.shape; return 
 const logSoftmax = (x: Tensor) => tf.sub(x, tf.logSumExp(x, -1, true))
 const oneHot = () => tf.cast(tf.oneHot(tf.tensor1d(targets, 'int32'), 11), 'float32')
 const heads = (x: Tensor) => tf.transpose(tf.reshape(x, [2, 3, 2, 5]), [0, 2, 1, 3])
+const naiveGelu = (x: Tensor) => tf.mul(tf.mul(x, 0.5), tf.add(tf.tanh(tf.mul(tf.add(x, tf.mul(tf.mul(tf.mul(x, x), x), 0.044715)), Math.sqrt(2 / Math.PI))), 1))
 const naivePacked = (qkv: Tensor) => {
   const [q, k, v] = tf.split(qkv, 3, 1).map(heads)
   return tf.reshape(tf.transpose(softAttention(q, k, v, causal(3)), [0, 2, 1, 3]), [6, 10])
@@ -39,10 +40,9 @@ const cases: Record<string, Case> = {
     shapes: { x: [5, 7], g: [7] }, ours: a => rmsNorm(a.x as tfjs.Tensor2D, a.g, 1e-5),
     naive: a => tf.mul(tf.div(a.x, tf.sqrt(tf.add(tf.mean(tf.square(a.x), -1, true), 1e-5))), a.g),
   },
-  'gelu': {
-    shapes: { x: [5, 7] }, ours: a => gelu(a.x),
-    naive: a => tf.mul(tf.mul(a.x, 0.5), tf.add(tf.tanh(tf.mul(tf.add(a.x, tf.mul(tf.mul(tf.mul(a.x, a.x), a.x), 0.044715)), Math.sqrt(2 / Math.PI))), 1)),
-  },
+  'gelu': { shapes: { x: [5, 7] }, ours: a => gelu(a.x), naive: a => naiveGelu(a.x) },
+  'linearGelu': { shapes: { x: [5, 4], w: [4, 7], b: [7] }, ours: a => linearGelu(a.x as tfjs.Tensor2D, a.w, a.b), naive: a => naiveGelu(tf.add(tf.matMul(a.x, a.w), a.b)) },
+  'linearOnto': { shapes: { r: [5, 3], x: [5, 7], w: [7, 3], b: [3] }, ours: a => linearOnto(a.r as tfjs.Tensor2D, a.x as tfjs.Tensor2D, a.w, a.b), naive: a => tf.add(a.r, tf.add(tf.matMul(a.x, a.w), a.b)) },
   'swiGlu': { shapes: { gate: [5, 7], up: [5, 7] }, ours: a => swiGlu(a.gate, a.up), naive: a => tf.mul(tf.mul(a.gate, tf.sigmoid(a.gate)), a.up) },
   'embed': { shapes: { table: [7, 3] }, ours: a => embed(a.table, ids), naive: a => tf.matMul(tf.cast(tf.oneHot(tf.tensor1d(ids, 'int32'), 7), 'float32'), a.table) },
   'attention': { shapes: { q: [2, 2, 3, 4], k: [2, 2, 5, 4], v: [2, 2, 5, 4] }, ours: a => attention(a.q as tfjs.Tensor4D, a.k as tfjs.Tensor4D, a.v as tfjs.Tensor4D), naive: a => softAttention(a.q, a.k, a.v) },

@@ -3,6 +3,7 @@
 // one and inside its graphs.
 #include "attention.h"
 #include "kernels.h"
+#include "call.h"
 
 #include <cstring>
 #include <string>
@@ -12,66 +13,6 @@
 #include "tensorflow/c/ops.h"
 
 namespace {
-
-using Shape = std::vector<int64_t>;
-
-int64_t Size(const Shape& shape) {
-  int64_t size = 1;
-  for (int64_t n : shape) size *= n;
-  return size;
-}
-
-// A call: inputs, outputs, and what goes wrong first. After that it hands out nothing: TensorFlow's calls would clear the status.
-class Call {
- public:
-  explicit Call(TF_OpKernelContext* context) : context_(context), status_(TF_NewStatus()) {}
-  ~Call() {
-    if (!Ok()) TF_OpKernelContext_Failure(context_, status_);
-    for (TF_Tensor* tensor : tensors_) TF_DeleteTensor(tensor);
-    TF_DeleteStatus(status_);
-  }
-  Call(const Call&) = delete;
-
-  const float* In(int i, Shape* shape = nullptr) {
-    TF_Tensor* tensor = nullptr;
-    if (!Ok()) return nullptr;
-    TF_GetInput(context_, i, &tensor, status_);
-    if (!tensor) return nullptr;
-    tensors_.push_back(tensor);
-    if (shape)
-      for (int axis = 0; axis < TF_NumDims(tensor); axis++) shape->push_back(TF_Dim(tensor, axis));
-    return static_cast<const float*>(TF_TensorData(tensor));
-  }
-
-  // Input i, which must have this many numbers.
-  const float* In(int i, int64_t size) {
-    Shape shape;
-    const float* data = In(i, &shape);
-    return Require(Size(shape) == size, "an input has another size than the first one asks for") ? data : nullptr;
-  }
-
-  float* Out(int i, const Shape& shape) {
-    if (!Ok()) return nullptr;
-    TF_Tensor* tensor = TF_AllocateOutput(context_, i, TF_FLOAT, shape.data(), static_cast<int>(shape.size()), Size(shape) * sizeof(float), status_);
-    if (!tensor) return nullptr;
-    tensors_.push_back(tensor);
-    return static_cast<float*>(TF_TensorData(tensor));
-  }
-
-  bool Require(bool holds, const char* what) {
-    if (!holds && Ok()) TF_SetStatus(status_, TF_INVALID_ARGUMENT, what);
-    return Ok();
-  }
-  bool Ok() const { return TF_GetCode(status_) == TF_OK; }
-
- private:
-  TF_OpKernelContext* context_;
-  TF_Status* status_;
-  std::vector<TF_Tensor*> tensors_;
-};
-
-// An operation's attributes, in the order of its definition.
-struct Attributes { std::vector<float> floats; std::vector<int64_t> ints; };
 
 void RunGelu(const Attributes&, Call& call) {
   Shape shape;
@@ -87,10 +28,71 @@ void RunGeluSlope(const Attributes&, Call& call) {
   if (call.Ok()) GeluSlope(Size(shape), x, y, slope);
 }
 
+// Rows and columns of the first input.
+bool Matrix(Call& call, const Shape& shape) { return call.Require(shape.size() == 2, "expected a matrix"); }
+
+void RunBiasGelu(const Attributes&, Call& call) {
+  Shape shape;
+  float* y = call.Over(0, 0, &shape);
+  if (!Matrix(call, shape)) return;
+  const float *x = call.In(0), *b = call.In(1, shape[1]);
+  if (call.Ok()) BiasGelu(shape[0], shape[1], x, b, y);
+}
+
+void RunBiasGeluSlope(const Attributes&, Call& call) {
+  Shape shape;
+  float* y = call.Over(0, 0, &shape);
+  if (!Matrix(call, shape)) return;
+  const float *x = call.In(0), *b = call.In(1, shape[1]);
+  float* slope = call.Out(1, shape);
+  if (call.Ok()) BiasGeluSlope(shape[0], shape[1], x, b, y, slope);
+}
+
+void RunBiasGeluGrad(const Attributes&, Call& call) {
+  Shape shape;
+  float* dx = call.Over(0, 0, &shape);
+  if (!Matrix(call, shape)) return;
+  const float *dy = call.In(0), *slope = call.In(1, Size(shape));
+  float* db = call.Out(1, {shape[1]});
+  std::vector<float> some(shape[1]);
+  if (call.Ok()) BiasGeluGrad(shape[0], shape[1], dy, slope, dx, db, some.data());
+}
+
+void RunAddBiased(const Attributes&, Call& call) {
+  Shape shape;
+  float* y = call.Over(0, 1, &shape);
+  if (!Matrix(call, shape)) return;
+  const float *r = call.In(0, Size(shape)), *x = call.In(1), *b = call.In(2, shape[1]);
+  if (call.Ok()) AddBiased(shape[0], shape[1], r, x, b, y);
+}
+
+// logits [n, v], tokens [n] -> logp [n] and the logarithm of every row's sum [n].
+void RunLogps(const Attributes& attributes, Call& call) {
+  Shape shape;
+  const float* logits = call.In(0, &shape);
+  if (!Matrix(call, shape)) return;
+  const int64_t n = shape[0], v = shape[1];
+  const int32_t* tokens = call.Indices(1, n, v);
+  float *logp = call.Out(0, {n}), *whole = call.Out(1, {n});
+  std::vector<float> scaled(v);
+  for (int64_t i = 0; call.Ok() && i < n; i++) Logp(v, logits + i * v, attributes.floats[0], tokens[i], logp + i, whole + i, scaled.data());
+}
+
+void RunLogpsGrad(const Attributes& attributes, Call& call) {
+  Shape shape;
+  const float* logits = call.In(0, &shape);
+  if (!Matrix(call, shape)) return;
+  const int64_t n = shape[0], v = shape[1];
+  const int32_t* tokens = call.Indices(1, n, v);
+  const float *whole = call.In(2, n), *dy = call.In(3, n);
+  float* out = call.Out(0, shape);
+  for (int64_t i = 0; call.Ok() && i < n; i++) LogpGrad(v, logits + i * v, attributes.floats[0], tokens[i], whole[i], dy[i], out + i * v);
+}
+
 void RunLayerNorm(const Attributes& attributes, Call& call) {
   Shape shape;
   const float* x = call.In(0, &shape);
-  if (!call.Require(shape.size() == 2, "LayerNorm: expected rows and columns")) return;
+  if (!Matrix(call, shape)) return;
   const float *g = call.In(1, shape[1]), *b = call.In(2, shape[1]);
   float *y = call.Out(0, shape), *mean = call.Out(1, {shape[0]}), *scale = call.Out(2, {shape[0]});
   if (call.Ok()) LayerNorm(shape[0], shape[1], x, g, b, attributes.floats[0], y, mean, scale);
@@ -99,7 +101,7 @@ void RunLayerNorm(const Attributes& attributes, Call& call) {
 void RunLayerNormGrad(const Attributes&, Call& call) {
   Shape shape;
   const float* dy = call.In(0, &shape);
-  if (!call.Require(shape.size() == 2, "LayerNormGrad: expected rows and columns")) return;
+  if (!Matrix(call, shape)) return;
   const float *x = call.In(1, Size(shape)), *mean = call.In(2, shape[0]), *scale = call.In(3, shape[0]), *g = call.In(4, shape[1]);
   float *dx = call.Out(0, shape), *dg = call.Out(1, {shape[1]}), *db = call.Out(2, {shape[1]});
   std::vector<float> block(2 * shape[1]);
@@ -109,9 +111,9 @@ void RunLayerNormGrad(const Attributes&, Call& call) {
 // scores [b, h, t, s], mask [1 or b, 1, t, s].
 void RunMaskedSoftmax(const Attributes&, Call& call) {
   Shape shape, masked;
-  const float *scores = call.In(0, &shape), *mask = call.In(1, &masked);
+  float* out = call.Over(0, 0, &shape);
+  const float *scores = call.In(0), *mask = call.In(1, &masked);
   if (!call.Require(shape.size() == 4 && masked.size() == 4 && (masked[0] == 1 || masked[0] == shape[0]) && masked[1] == 1 && masked[2] == shape[2] && masked[3] == shape[3], "MaskedSoftmax: the mask does not fit the scores")) return;
-  float* out = call.Out(0, shape);
   if (!call.Ok()) return;
   const int64_t t = shape[2], s = shape[3];
   for (int64_t batch = 0; batch < shape[0]; batch++)
@@ -121,10 +123,9 @@ void RunMaskedSoftmax(const Attributes&, Call& call) {
 
 void RunSoftmaxGrad(const Attributes&, Call& call) {
   Shape shape;
-  const float* w = call.In(0, &shape);
+  float* out = call.Over(0, 1, &shape);
   if (!call.Require(!shape.empty(), "SoftmaxGrad: expected rows")) return;
-  const float* dw = call.In(1, Size(shape));
-  float* out = call.Out(0, shape);
+  const float *w = call.In(0, Size(shape)), *dw = call.In(1);
   if (call.Ok() && Size(shape) > 0) SoftmaxGrad(Size(shape) / shape.back(), shape.back(), w, dw, out);
 }
 
@@ -215,11 +216,11 @@ void RunAttentionGrad(const Attributes& attributes, Call& call) {
 
 void RunAdam(const Attributes& attributes, Call& call) {
   Shape shape;
-  const float* g = call.In(0, &shape);
+  float* p1 = call.Over(0, 0, &shape);
   const int64_t n = Size(shape);
-  const float *p = call.In(1, n), *m = call.In(2, n), *v = call.In(3, n);
+  const float *g = call.In(0), *p = call.In(1, n), *m = call.In(2, n), *v = call.In(3, n);
   const float *keep = call.In(4, 1), *move = call.In(5, 1), *eps = call.In(6, 1);
-  float *p1 = call.Out(0, shape), *m1 = call.Out(1, shape), *v1 = call.Out(2, shape);
+  float *m1 = call.Out(1, shape), *v1 = call.Out(2, shape);
   const std::vector<float>& f = attributes.floats;
   if (call.Ok()) Adam(n, f[0], f[1], f[2], f[3], *keep, *move, *eps, g, p, m, v, p1, m1, v1);
 }
@@ -233,6 +234,12 @@ struct Definition {
 const Definition definitions[] = {
     {"RlhfGelu", RunGelu, {"x"}, {"y"}, {}, {}},
     {"RlhfGeluSlope", RunGeluSlope, {"x"}, {"y", "slope"}, {}, {}},
+    {"RlhfBiasGelu", RunBiasGelu, {"x", "b"}, {"y"}, {}, {}},
+    {"RlhfBiasGeluSlope", RunBiasGeluSlope, {"x", "b"}, {"y", "slope"}, {}, {}},
+    {"RlhfBiasGeluGrad", RunBiasGeluGrad, {"dy", "slope"}, {"dx", "db"}, {}, {}},
+    {"RlhfAddBiased", RunAddBiased, {"r", "x", "b"}, {"y"}, {}, {}},
+    {"RlhfLogps", RunLogps, {"logits", "tokens"}, {"logps", "whole"}, {"factor"}, {}},
+    {"RlhfLogpsGrad", RunLogpsGrad, {"logits", "tokens", "whole", "dy"}, {"dlogits"}, {"factor"}, {}},
     {"RlhfLayerNorm", RunLayerNorm, {"x", "g", "b"}, {"y", "mean", "scale"}, {"epsilon"}, {}},
     {"RlhfLayerNormGrad", RunLayerNormGrad, {"dy", "x", "mean", "scale", "g"}, {"dx", "dg", "db"}, {}, {}},
     {"RlhfMaskedSoftmax", RunMaskedSoftmax, {"scores", "mask"}, {"weights"}, {}, {}},
@@ -274,7 +281,7 @@ void UnknownShapes(TF_ShapeInferenceContext* context, TF_Status* status) { TF_Sh
 template <int I> bool Register() {
   const Definition& definition = definitions[I];
   TF_OpDefinitionBuilder* op = TF_NewOpDefinitionBuilder(definition.name);
-  for (const char* name : definition.inputs) TF_OpDefinitionBuilderAddInput(op, (std::string(name) + ": float").c_str());
+  for (const std::string name : definition.inputs) TF_OpDefinitionBuilderAddInput(op, (name + (name == "tokens" ? ": int32" : ": float")).c_str());
   for (const char* name : definition.outputs) TF_OpDefinitionBuilderAddOutput(op, (std::string(name) + ": float").c_str());
   for (const char* name : definition.floats) TF_OpDefinitionBuilderAddAttr(op, (std::string(name) + ": float").c_str());
   for (const char* name : definition.ints) TF_OpDefinitionBuilderAddAttr(op, (std::string(name) + ": int").c_str());

@@ -10,6 +10,12 @@
 #else
 #define WIDE
 #endif
+// The loop that follows may write over what it reads, at the same place.
+#ifdef __clang__
+#define IN_PLACE _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define IN_PLACE _Pragma("GCC ivdep")
+#endif
 #define INLINE static inline __attribute__((always_inline))
 
 namespace {
@@ -78,6 +84,47 @@ WIDE void GeluSlope(int64_t n, const float* __restrict x, float* __restrict y, f
   }
 }
 
+// The same of x + b, b added to every row.
+WIDE void BiasGelu(int64_t rows, int64_t d, const float* x, const float* __restrict b, float* y) {
+  for (; rows > 0; rows--, x += d, y += d)
+    IN_PLACE for (int64_t i = 0; i < d; i++) {
+      const float z = x[i] + b[i];
+      y[i] = z / (1.f + Exp(Clamp(-z * (z * z * kGelu3 + kGelu1), -80.f, 80.f)));
+    }
+}
+
+WIDE void BiasGeluSlope(int64_t rows, int64_t d, const float* x, const float* __restrict b, float* y, float* __restrict slope) {
+  for (; rows > 0; rows--, x += d, y += d, slope += d)
+    IN_PLACE for (int64_t i = 0; i < d; i++) {
+      const float z = x[i] + b[i], square = z * z * kGelu3, e = Exp(Clamp(-z * (square + kGelu1), -80.f, 80.f)), s = 1.f / (1.f + e);
+      y[i] = z * s;
+      slope[i] = s + s * (e * s) * (z * (3.f * square + kGelu1));
+    }
+}
+
+// dx = dy slope, db = sum of dx over the rows, 64 of them at a time.
+WIDE void BiasGeluGrad(int64_t rows, int64_t d, const float* dy, const float* __restrict slope, float* dx, float* __restrict db, float* __restrict some) {
+  for (int64_t i = 0; i < d; i++) db[i] = some[i] = 0;
+  for (int64_t row = 0; row < rows; row++, dy += d, slope += d, dx += d) {
+    IN_PLACE for (int64_t i = 0; i < d; i++) {
+      const float product = dy[i] * slope[i];
+      dx[i] = product;
+      some[i] += product;
+    }
+    if (row % 64 != 63 && row != rows - 1) continue;
+    for (int64_t i = 0; i < d; i++) {
+      db[i] += some[i];
+      some[i] = 0;
+    }
+  }
+}
+
+// y = r + (x + b), b added to every row.
+WIDE void AddBiased(int64_t rows, int64_t d, const float* r, const float* x, const float* __restrict b, float* y) {
+  for (; rows > 0; rows--, r += d, x += d, y += d)
+    IN_PLACE for (int64_t i = 0; i < d; i++) y[i] = r[i] + (x[i] + b[i]);
+}
+
 WIDE void LayerNorm(int64_t rows, int64_t d, const float* __restrict x, const float* __restrict g, const float* __restrict b, float epsilon, float* __restrict y, float* __restrict mean, float* __restrict scale) {
   for (int64_t row = 0; row < rows; row++, x += d, y += d) {
     const float m = Sum(d, [=](int64_t i) { return x[i]; }) / d;
@@ -113,8 +160,8 @@ WIDE void LayerNormGrad(int64_t rows, int64_t d, const float* __restrict dy, con
 }
 
 // softmax of a row of scores + mask; e^x is 0 where a key is hidden.
-WIDE void SoftmaxRow(int64_t n, const float* __restrict scores, const float* __restrict mask, float* __restrict out) {
-  for (int64_t i = 0; i < n; i++) out[i] = scores[i] + mask[i];
+WIDE void SoftmaxRow(int64_t n, const float* scores, const float* __restrict mask, float* out) {
+  IN_PLACE for (int64_t i = 0; i < n; i++) out[i] = scores[i] + mask[i];
   const float most = Max(n, out);
   for (int64_t i = 0; i < n; i++) {
     const float x = out[i] - most;
@@ -125,11 +172,31 @@ WIDE void SoftmaxRow(int64_t n, const float* __restrict scores, const float* __r
 }
 
 // w (dw - sum of w dw) of every row.
-WIDE void SoftmaxGrad(int64_t rows, int64_t n, const float* __restrict w, const float* __restrict dw, float* __restrict out) {
+WIDE void SoftmaxGrad(int64_t rows, int64_t n, const float* __restrict w, const float* dw, float* out) {
   for (; rows > 0; rows--, w += n, dw += n, out += n) {
     const float along = Sum(n, [=](int64_t i) { return w[i] * dw[i]; });
-    for (int64_t i = 0; i < n; i++) out[i] = w[i] * (dw[i] - along);
+    IN_PLACE for (int64_t i = 0; i < n; i++) out[i] = w[i] * (dw[i] - along);
   }
+}
+
+// Of a row of logits times a factor: log softmax of one, and the logarithm of the sum.
+WIDE void Logp(int64_t n, const float* __restrict logits, float factor, int64_t chosen, float* logp, float* whole, float* __restrict scaled) {
+  for (int64_t i = 0; i < n; i++) scaled[i] = logits[i] * factor;
+  const float most = Max(n, scaled);
+  const float sum = Sum(n, [=](int64_t i) { const float x = scaled[i] - most; return x < -87.f ? 0.f : Exp(Clamp(x, -87.f, 87.f)); });
+  const float rest = static_cast<float>(std::log(static_cast<double>(sum)));
+  *logp = (scaled[chosen] - most) - rest;
+  *whole = most + rest;
+}
+
+// dy factor (onehot - softmax).
+WIDE void LogpGrad(int64_t n, const float* __restrict logits, float factor, int64_t chosen, float whole, float dy, float* __restrict out) {
+  const float weight = dy * factor;
+  for (int64_t i = 0; i < n; i++) {
+    const float x = logits[i] * factor - whole;
+    out[i] = -weight * (x < -87.f ? 0.f : Exp(Clamp(x, -87.f, 87.f)));
+  }
+  out[chosen] += weight;
 }
 
 WIDE void Scale(int64_t n, float factor, const float* __restrict x, float* __restrict y) {
@@ -137,10 +204,11 @@ WIDE void Scale(int64_t n, float factor, const float* __restrict x, float* __res
 }
 
 // keep: what is kept of a weight; move: the negative rate; rest1 = 1 - b1, rest2 = 1 - b2, rounded once.
-WIDE void Adam(int64_t n, float b1, float b2, float rest1, float rest2, float keep, float move, float epsilon, const float* __restrict g, const float* __restrict p, const float* __restrict m, const float* __restrict v, float* __restrict p1, float* __restrict m1, float* __restrict v1) {
-  for (int64_t i = 0; i < n; i++) {
-    m1[i] = b1 * m[i] + rest1 * g[i];
-    v1[i] = b2 * v[i] + rest2 * (g[i] * g[i]);
+WIDE void Adam(int64_t n, float b1, float b2, float rest1, float rest2, float keep, float move, float epsilon, const float* g, const float* __restrict p, const float* __restrict m, const float* __restrict v, float* p1, float* __restrict m1, float* __restrict v1) {
+  IN_PLACE for (int64_t i = 0; i < n; i++) {
+    const float slope = g[i];
+    m1[i] = b1 * m[i] + rest1 * slope;
+    v1[i] = b2 * v[i] + rest2 * (slope * slope);
     p1[i] = keep * p[i] + move * (m1[i] / (std::sqrt(v1[i]) + epsilon));
   }
 }
