@@ -28,7 +28,7 @@ async function against(label: string, sizes: Sizes, python: string): Promise<Fig
       if (task === 'step') figures.push({ what: `${label}, ${backend}, peak memory`, value: mine.at(-1)!.peakMB, unit: 'MB' })
       if (task === 'step' && backend === 'tensorflow') figures.push({ what: `${label}, PyTorch, peak memory`, value: theirs.at(-1)!.peakMB, unit: 'MB' })
     }
-    if (backend === 'tensorflow') figures.push({ what: `${label}, operations a step`, value: (await workers[1].run('operations')).value, unit: '', limit: 750 })
+    if (backend === 'tensorflow') figures.push({ what: `${label}, operations a step`, value: (await workers[1].run('operations')).value, unit: '', limit: 400 })
     workers.forEach(worker => worker.stop())
   }
   return figures
