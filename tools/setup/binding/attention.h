@@ -57,12 +57,12 @@ struct Mask {
   }
 };
 
-// Memory for one head: matrices [t, e] with rows filled up to whole lanes, or the other way round, [e, t].
+// Memory for one head: matrices [t, e] with rows filled up to one, two or four lanes, or the other way round, [e, t].
 struct Head {
   const int64_t t, e, wide, tall;
   std::vector<float> memory;
   float *q, *k, *v, *dout, *dk, *dv, *kt, *vt, *p, *ds;
-  Head(int64_t t, int64_t e) : t(t), e(e), wide(RoundUp(e)), tall(RoundUp(t)), memory((t + kQueries) * wide * 6 + tall * (2 * e + 2 * kQueries)) {
+  Head(int64_t t, int64_t e) : t(t), e(e), wide(e > 2 * kLanes ? 4 * kLanes : RoundUp(e)), tall(RoundUp(t)), memory((t + kQueries) * wide * 6 + tall * (2 * e + 2 * kQueries)) {
     float* at = memory.data();
     for (float** matrix : {&q, &k, &v, &dout, &dk, &dv}) { *matrix = at; at += (t + kQueries) * wide; }
     for (float** matrix : {&kt, &vt}) { *matrix = at; at += e * tall; }
@@ -196,7 +196,6 @@ WIDE void Attend(Head& head, const Mask& mask, const float* packed, int64_t widt
   switch (head.wide / kLanes) {
     case 1: return AttendHead<1>(head, mask, out, width, most, inverse);
     case 2: return AttendHead<2>(head, mask, out, width, most, inverse);
-    case 3: return AttendHead<3>(head, mask, out, width, most, inverse);
     default: return AttendHead<4>(head, mask, out, width, most, inverse);
   }
 }
@@ -212,7 +211,6 @@ WIDE void AttendGrad(Head& head, const Mask& mask, const float* dout, const floa
   switch (head.wide / kLanes) {
     case 1: return AttendHeadGrad<1>(head, mask, out, width, scale, most, inverse, dq, dk, dv, stride);
     case 2: return AttendHeadGrad<2>(head, mask, out, width, scale, most, inverse, dq, dk, dv, stride);
-    case 3: return AttendHeadGrad<3>(head, mask, out, width, scale, most, inverse, dq, dk, dv, stride);
     default: return AttendHeadGrad<4>(head, mask, out, width, scale, most, inverse, dq, dk, dv, stride);
   }
 }
