@@ -96,20 +96,23 @@ async function builds(kills: number, random: Random, note: (progress: string) =>
   return { ...sum(tried), cases: kills + 1 }
 }
 
-/** Set-up in clones of their own, killed until so many kills have hit; the first chain also downloads the npm packages, later ones have them. */
+/** The mean of the seconds that a set-up lives before it is killed: a third of what one takes that nobody stops. */
+const SETUP_LIVES = 15
+
+/**
+ * Set-up in clones of their own, killed until so many kills have hit; the first clone also downloads the npm packages, later ones have them.
+ * A kill is as likely in any second, so that longer stages see more of them, and stages that cannot be taken up again come to their end, too.
+ */
 async function setups(kills: number, random: Random, note: (progress: string) => void): Promise<Tried> {
   if (kills === 0) return sum([])
   const folder = scratch(), tried: Tried[] = [], setup = (clone: string, ms?: number) => killed(['tools/setup/start.mjs', '--setup-only'], clone, ms)
-  let most = 60_000
   try {
     for (let hit = 0, chain = 0; hit < kills; chain++) {
       const clone = path.join(folder, `clone ${chain}`)
       execFileSync('git', ['clone', '--quiet', root, clone])
       if (chain > 0) execFileSync('cp', ['-al', path.join(root, 'node_modules'), path.join(clone, 'node_modules')])
       tried.push(await one('set-up, killed', async () => {
-        const start = performance.now()
-        while (!await setup(clone, hit < kills && chain !== 1 ? random.uniform() * most : undefined)) note(`set-up: ${++hit} of ${kills} kills`)
-        if (chain === 1) most = performance.now() - start // nobody stopped it: how long the rest take
+        while (!await setup(clone, hit < kills ? -Math.log(1 - random.uniform()) * SETUP_LIVES * 1000 : undefined)) note(`set-up: ${++hit} of ${kills} kills`)
         must(!existsSync(path.join(clone, '.cache/setup.lock')), 'a lock is left')
         const left = readdirSync(clone, { recursive: true, encoding: 'utf8' }).filter(name => !name.includes('node_modules') && !name.startsWith('.venv') && /\.tmp$/.test(name))
         must(left.length === 0, `left behind: ${left.join(', ')}`)

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { labs } from '../labs/run'
 import { one, sum, type Promised } from './promise'
@@ -18,6 +19,14 @@ function losses(trainer: Trainer, backend: string): number[] {
   return JSON.parse(stdout.trim().split('\n').at(-1)!) as number[]
 }
 
+/** Labs that are run twice here: a reward model, PPO and GRPO, which samples most. Others' bytes would say no more, and what is committed may come from another processor. */
+const TWICE = ['02', '06', '11']
+
+async function passes(args: readonly string[]): Promise<void> {
+  const { code, out } = await labs(args)
+  if (code !== 0) throw new Error(out.slice(-600))
+}
+
 /** What is not promised, and why; printed with the table. */
 export const NOT_PROMISED = [
   'the same bytes on another processor: a product of matrices adds up in another order; claims hold all the same',
@@ -35,11 +44,21 @@ export const same: Promised = {
       const worst = Math.max(...native.map((x, i) => Math.abs(x - wasm[i]) / Math.max(1, Math.abs(x))))
       if (native.length !== STEPS || !(worst <= TOLERANCE)) throw new Error(`losses differ by ${worst} over ${native.length} steps`)
     }))
-    const labTwice = one('labs, byte for byte', async () => {
-      note('labs, byte for byte')
-      const { code, out } = await labs(['check', '--exact', ...scale === 'quick' ? ['00', '--form', 'solution'] : []])
-      if (code !== 0) throw new Error(out.slice(-600))
+    const labTwice = await one('labs, byte for byte', async () => {
+      if (scale === 'quick') return passes(['check', '--exact', '00', '--form', 'solution'])
+      mkdirSync(path.join(root, '.cache'), { recursive: true })
+      const folder = mkdtempSync(path.join(root, '.cache/same-')), source = path.join(root, 'notebooks/src'), at = ['--notebooks', folder]
+      try {
+        mkdirSync(path.join(folder, 'src'))
+        for (const file of readdirSync(source).filter(name => TWICE.some(lab => name.startsWith(lab)))) copyFileSync(path.join(source, file), path.join(folder, 'src', file))
+        note('labs, for the first time')
+        await passes(['build', ...at])
+        note('labs, for the second time')
+        await passes(['check', '--exact', '--form', 'solution', ...at])
+      } finally {
+        rmSync(folder, { recursive: true })
+      }
     })
-    return sum([...await Promise.all(agree), await labTwice])
+    return sum([...await Promise.all(agree), labTwice])
   },
 }
