@@ -13,6 +13,7 @@ import type { ModelConfig } from './config'
 import { shapeOf } from './config'
 import type { FixedCache } from './fixedCache'
 import { cutRows, joinRows, RECENT, rowsOfShards, settle, step } from './fixedCache'
+import { headWeight } from './forward'
 import { roundUp } from './inputs'
 import type { Params } from './params'
 
@@ -52,7 +53,8 @@ type Given = {
 }
 
 interface State { readonly i: tfjs.Scalar, readonly ids: tfjs.Tensor1D, readonly alive: tfjs.Tensor1D, readonly recent: Cache, readonly tokens: tfjs.Tensor2D, readonly logps: tfjs.Tensor2D, readonly values: tfjs.Tensor2D }
-interface Weights { readonly params: Params, readonly old: Cache, readonly given: OnDevice<Given> }
+/** head: the output head's weights as [width, vocabulary], turned once a call instead of by every product. */
+interface Weights { readonly params: Params, readonly head: tfjs.Tensor2D, readonly old: Cache, readonly given: OnDevice<Given> }
 
 const int = (x: number) => tf.scalar(x, 'int32')
 
@@ -70,13 +72,13 @@ function draw(logits: tfjs.Tensor2D, uniforms: tfjs.Tensor2D, temperature: tfjs.
 const rowOf = <T extends tfjs.Tensor>(x: T, i: tfjs.Scalar): T => tf.gather<T>(x, tf.reshape(i, [1]))
 
 /** One position of every row. */
-function body(config: ModelConfig, wantValues: boolean, greedy: boolean, { i, ids, alive, recent, tokens, logps, values }: State, { params, old, given }: Weights): State {
+function body(config: ModelConfig, wantValues: boolean, greedy: boolean, { i, ids, alive, recent, tokens, logps, values }: State, { params, head, old, given }: Weights): State {
   const b = ids.shape[0], places = tf.range(0, RECENT, 1, 'int32'), here = tf.cast<tfjs.Tensor4D>(tf.equal<tfjs.Tensor4D>(tf.reshape(places, [1, 1, RECENT, 1]), i), 'float32')
   const mask = tf.add<tfjs.Tensor4D>(given.mask, tf.mul(tf.cast<tfjs.Tensor4D>(tf.greater<tfjs.Tensor4D>(given.place, tf.cast(i, 'float32')), 'float32'), HIDDEN)), { angles } = given
   const turned = (x: tfjs.Tensor4D) => tf.reshape<tfjs.Rank.R4>(rowOf(tf.reshape(x, [RECENT, b, 1, x.shape[3]]), i), [b, 1, 1, x.shape[3]])
   const done = step(config, wantValues, params, old, recent, {
     ids, positions: tf.add(given.positions, i), mask, here, elsewhere: tf.sub(1, here), ...angles ? { angles: { cos: turned(angles.cos), sin: turned(angles.sin) } } : {} as { angles: undefined },
-  })
+  }, head)
   const { token, logp } = draw(done.logits, rowOf(given.uniforms, i), greedy ? undefined : given.temperature)
   const row = tf.equal(tf.reshape(places, [RECENT, 1]), i), put = (into: tfjs.Tensor2D, x: tfjs.Tensor1D) => tf.where<tfjs.Tensor2D>(row, tf.reshape(x, [1, b]), into)
   return {
@@ -100,14 +102,14 @@ function loopOf(config: ModelConfig, wantValues: boolean, greedy: boolean): Loop
 interface Lane { readonly state: Omit<State, 'recent'>, readonly given: OnDevice<Given> }
 /** In the order of what the body returns, which a loop wants. */
 const began = ({ i, ids, alive, tokens, logps, values }: Lane['state'], recent: Cache): State => ({ i, ids, alive, recent, tokens, logps, values })
-type Lanes = (lanes: readonly Lane[], params: Params, old: Cache, recent: Cache) => Pick<State, 'recent' | 'tokens' | 'logps' | 'values'>
+type Lanes = (lanes: readonly Lane[], params: Params, head: tfjs.Tensor2D, old: Cache, recent: Cache) => Pick<State, 'recent' | 'tokens' | 'logps' | 'values'>
 const inLanes = new Map<string, Jitted<Lanes>>()
 
 /** The loop of each lane, as one call: what does not need each other runs side by side, as far as there are threads for it. */
 function lanesOf(config: ModelConfig, wantValues: boolean, greedy: boolean): Jitted<Lanes> {
-  const key = JSON.stringify([config, wantValues, greedy]), made = inLanes.get(key) ?? jit<Lanes>((lanes, params, old, recent) => {
+  const key = JSON.stringify([config, wantValues, greedy]), made = inLanes.get(key) ?? jit<Lanes>((lanes, params, head, old, recent) => {
     const rows = lanes.map(({ state }) => state.ids.shape[0]), olds = cutRows(old, rows), recents = cutRows(recent, rows)
-    const done = lanes.map(({ state, given }, n) => loopOf(config, wantValues, greedy)(began(state, recents[n]), { params, old: olds[n], given }))
+    const done = lanes.map(({ state, given }, n) => loopOf(config, wantValues, greedy)(began(state, recents[n]), { params, head, old: olds[n], given }))
     const wide = (name: 'tokens' | 'logps' | 'values') => tf.concat2d(done.map(one => one[name]), 1)
     return { recent: joinRows(done.map(one => one.recent)), tokens: wide('tokens'), logps: wide('logps'), values: wide('values') }
   }, { name: 'decoding in shards', mode: 'graph' })
@@ -133,8 +135,8 @@ export function decodeMany(params: Params, config: ModelConfig, { old, recent, f
     }
   }
   const out = tf.tidy(() => {
-    const sizes = rowsOfShards(b, shards), lanes = sizes.map((n, k) => laneOf(k * sizes[0], n)), [{ state, given }] = lanes, greedy = temperature === 0
-    return (lanes.length > 1 ? lanesOf(config, wantValues, greedy)(lanes, params, old, recent) : loopOf(config, wantValues, greedy)(began(state, recent), { params, old, given })) as unknown as tfjs.TensorContainerObject
+    const sizes = rowsOfShards(b, shards), lanes = sizes.map((n, k) => laneOf(k * sizes[0], n)), [{ state, given }] = lanes, greedy = temperature === 0, head = tf.transpose(headWeight(params, config))
+    return (lanes.length > 1 ? lanesOf(config, wantValues, greedy)(lanes, params, head, old, recent) : loopOf(config, wantValues, greedy)(began(state, recent), { params, head, old, given })) as unknown as tfjs.TensorContainerObject
   }) as unknown as Pick<State, 'recent' | 'tokens' | 'logps' | 'values'> & Partial<State>
   const tokens = out.tokens.dataSync<'int32'>(), logps = out.logps.dataSync<'float32'>(), values = wantValues ? out.values.dataSync<'float32'>() : undefined
   tf.dispose([out.tokens, out.logps, out.values, recent, ...[out.i, out.ids, out.alive].filter(one => one !== undefined)] as unknown as tfjs.TensorContainer)

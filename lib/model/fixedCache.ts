@@ -9,8 +9,8 @@ import { hostTensor, toTensors } from '../tensor/host'
 import type { HostTensor, OnDevice } from '../tensor/host'
 import { jit } from '../tensor/jit'
 import type { Jitted } from '../tensor/jit'
-import { embed, layerNorm, rmsNorm } from '../tensor/layers'
-import { add, matMul, mul, reshape, softmax } from '../tensor/native'
+import { embed, layerNorm, linear, rmsNorm } from '../tensor/layers'
+import { add, inXla, lastMax, lastSums, matMul, mul, reshape, softmax, sub } from '../tensor/native'
 import { anglesOf, gptBlock, llamaBlock } from './blocks'
 import type { HostAngles } from './blocks'
 import type { Cache } from './cache'
@@ -65,13 +65,17 @@ interface Stepped { readonly logits: tfjs.Tensor2D, readonly values?: tfjs.Tenso
 /** softmax(q Kᵀ/√e + mask) V for keys in two pieces, without joining them: q [b, heads, 1, e] → [b, heads, 1, e]. */
 function attendBoth(q: tfjs.Tensor4D, pieces: readonly { readonly k: tfjs.Tensor4D, readonly v: tfjs.Tensor4D }[], mask: tfjs.Tensor4D): tfjs.Tensor4D {
   const [b, heads, , e] = q.shape, keyHeads = pieces[0].k.shape[1], scaled = reshape(mul(q, 1 / Math.sqrt(e)), [b, keyHeads, heads / keyHeads, e])
-  const weights = softmax(add(tf.concat(pieces.map(({ k }) => matMul(scaled, k, false, true)), 3), mask))
-  const parts = tf.split(weights, pieces.map(({ k }) => k.shape[2]), 3).map((part, i) => matMul(part, pieces[i].v))
-  return reshape(parts.reduce((sum, part) => add(sum, part)), [b, heads, 1, e]) as tfjs.Tensor4D
+  const sizes = pieces.map(({ k }) => k.shape[2]), products = pieces.map(({ k }) => matMul(scaled, k, false, true)), sumOf = (parts: tfjs.Tensor[]) => parts.reduce((sum, part) => add(sum, part))
+  const mixed = (weights: tfjs.Tensor[]) => sumOf(weights.map((part, i) => matMul(part, pieces[i].v)))
+  if (!inXla()) return reshape(mixed(tf.split(softmax(add(tf.concat(products, 3), mask)), sizes, 3)), [b, heads, 1, e]) as tfjs.Tensor4D
+  // Neither joined nor divided: XLA would pass once more over them for each
+  const masks = tf.split(mask, sizes, 3), scores = products.map((product, i) => add(product, masks[i])), most = scores.map(lastMax).reduce((x, y) => tf.maximum(x, y))
+  const weights = scores.map(score => tf.exp(sub(score, most)))
+  return reshape(mul(mixed(weights), tf.reciprocal(sumOf(weights.map(lastSums)))), [b, heads, 1, e]) as tfjs.Tensor4D
 }
 
-/** One position of every row: logits after it, the scalar head's values where asked for, and the recent part with it. */
-export function step(config: ModelConfig, wantValues: boolean, params: Params, old: Cache, recent: Cache, { ids, positions, angles, mask, here, elsewhere }: OnDevice<Inputs>): Stepped {
+/** One position of every row, the output head's weights turned [width, vocabulary] where they are: logits after it, the scalar head's values where asked for, and the recent part with it. */
+export function step(config: ModelConfig, wantValues: boolean, params: Params, old: Cache, recent: Cache, { ids, positions, angles, mask, here, elsewhere }: OnDevice<Inputs>, head?: tfjs.Tensor2D): Stepped {
   const { heads, headWidth, width } = shapeOf(config), b = ids.shape[0], next: { k: tfjs.Tensor4D, v: tfjs.Tensor4D }[] = []
   const write = (into: tfjs.Tensor4D, x: tfjs.Tensor4D) => add(mul(into, elsewhere), mul(x, here)) as tfjs.Tensor4D
   const attend = (q: tfjs.Tensor4D, k: tfjs.Tensor4D, v: tfjs.Tensor4D, layer: number) => {
@@ -92,7 +96,7 @@ export function step(config: ModelConfig, wantValues: boolean, params: Params, o
     for (let layer = 0; layer < config.num_hidden_layers; layer++) x = llamaBlock(x, [b, 1], params, config, layer, angles!, attend)
     x = rmsNorm(x, params['model.norm.weight'], config.rms_norm_eps)
   }
-  return { logits: lmHead(params, config, x), ...wantValues ? { values: headScores(params, x) } : {}, recent: next }
+  return { logits: head ? linear(x, head) : lmHead(params, config, x), ...wantValues ? { values: headScores(params, x) } : {}, recent: next }
 }
 
 /** A cache in pieces of so many rows each: views, not copies. */

@@ -33,10 +33,13 @@ export function hiddenStates(params: Params, config: ModelConfig, tokens: Tokens
   })
 }
 
+/** The output head's weights [vocabulary, width]: the token embedding where the two are tied. */
+export const headWeight = (params: Params, config: ModelConfig): tfjs.Tensor2D =>
+  params[config.tie_word_embeddings ? config.model_type === 'gpt2' ? 'transformer.wte.weight' : 'model.embed_tokens.weight' : 'lm_head.weight'] as tfjs.Tensor2D
+
 /** Logits [.., vocabulary] of hidden states [.., width]: the output head, which is the token embedding where the two are tied. */
 export function lmHead<T extends tfjs.Tensor>(params: Params, config: ModelConfig, hidden: T): T {
-  const embedding = config.model_type === 'gpt2' ? 'transformer.wte.weight' : 'model.embed_tokens.weight'
-  const { width, vocabulary } = shapeOf(config), weight = params[config.tie_word_embeddings ? embedding : 'lm_head.weight']
+  const { width, vocabulary } = shapeOf(config), weight = headWeight(params, config)
   return tf.tidy(() => tf.reshape(linear(tf.reshape(hidden, [-1, width]), weight, undefined, true), [...hidden.shape.slice(0, -1), vocabulary])) as T
 }
 
