@@ -33,7 +33,7 @@ function nanogpt(sizes: Sizes, backend: Backend, folder: string, between = 1): W
 
 /**
  * At one thread: how ours runs, the package's backend, rounds, rounds unmeasured before, and the most of its processor time that ours may take.
- * In Node.js the package brings only the plain JavaScript backend by itself, on which a step takes most of a minute. Lent our backends (stock
+ * In Node.js the package brings only the plain JavaScript backend by itself, on which a step takes 20 seconds and more. Lent our backends (stock
  * wasm lacks the gradient of gather, so that it could not train), it runs on the same library as ours, and what is compared is how the step is
  * put together. Three quarters of our graph's time are then matrix products, which both leave to the library: 2.8 times as fast was measured
  * for it, 2.7 times with JIT=xla, 2.0 times operation by operation; the limit is a half, and three times is asked for on the whole machine
@@ -82,7 +82,8 @@ function mustLearn(theirs: readonly Measured[], backend: Backend): void {
 
 /**
  * What a person gets on two cores, in time on the clock: ours in two shards side by side, as environment.md advises, and the package with the
- * better of what the library's threads offer it. This is where ours must be three times as fast; 4.8 times was measured.
+ * better of what the library's threads offer it. This is where ours must be three times as fast; 4.8 times was measured
+ * on a quiet machine, 3.1 beside other work (time on the clock needs both cores free).
  */
 async function onTheMachine(label: string, sizes: Sizes, folder: string): Promise<Figure[]> {
   const shards = (JIT: string) => ours({ ...sizes, pieces: 2 }, 'tensorflow', { JIT, TF_NUM_INTRAOP_THREADS: '1', TF_NUM_INTEROP_THREADS: '2' })
