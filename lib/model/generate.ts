@@ -24,7 +24,7 @@ export interface GenerateOptions extends SamplingOptions {
   readonly stopTokens?: readonly number[]
   /** Source of randomness, needed unless temperature is 0; every call takes one number from it, every row has a stream of its own. */
   readonly random?: Random
-  /** Pieces of the rows that are decoded side by side, one a core (default 1); on two TensorFlow then wants TF_NUM_INTEROP_THREADS=2 TF_NUM_INTRAOP_THREADS=1. */
+  /** Pieces of the rows that are decoded side by side, one a core (default 1). */
   readonly shards?: number
   /** Also return the scalar head's value before each token (`score.weight` must be among params). */
   readonly values?: boolean

@@ -48,7 +48,7 @@ export interface GrpoOptions<P extends PromptTokens> extends Partial<GrpoVariant
   readonly iterations?: number
   /** Pieces of a step's responses that go through the model one after the other, their gradients summed: the same step in less memory (default 1). The reduction must be linear in the losses, as all of the family are. */
   readonly accumulate?: number
-  /** Pieces of a step's responses that go through the model side by side, one a core (default 1); on two TensorFlow then wants TF_NUM_INTEROP_THREADS=2 TF_NUM_INTRAOP_THREADS=1. The loss sees all of them. */
+  /** Pieces of a step's responses that go through the model side by side, one a core (default 1). The loss sees all of them. */
   readonly shards?: number
   /** Weight of the k3 penalty against the frozen reference (default 0). Above 0 it needs `reference`. */
   readonly beta?: number

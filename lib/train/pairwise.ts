@@ -29,7 +29,7 @@ export interface PairwiseOptions extends EpochOptions {
   /** What to train; its weights stay as they are, the trained ones are `training.state.models.policy`. */
   readonly model: LanguageModel
   readonly pairs: readonly TokenPair[]
-  /** Pieces of a batch that go through the model side by side, one a core (default 1); on two TensorFlow then wants TF_NUM_INTEROP_THREADS=2 TF_NUM_INTRAOP_THREADS=1. The loss sees the whole batch. */
+  /** Pieces of a batch that go through the model side by side, one a core (default 1). The loss sees the whole batch. */
   readonly shards?: number
 }
 

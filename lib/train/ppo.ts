@@ -37,6 +37,8 @@ export interface PpoOptions<P extends PromptTokens = PromptTokens, E extends str
   readonly batchSize?: number
   readonly epochs?: number
   readonly minibatches?: number
+  /** Pieces of a rollout that are sampled side by side, one a core (default 1). Policy and value model of their own always learn side by side. */
+  readonly shards?: number
   readonly maxNewTokens: number
   readonly stopTokens: readonly number[]
   /** Of sampling and of every log-prob (default 1). */
@@ -71,7 +73,7 @@ export interface PpoOptions<P extends PromptTokens = PromptTokens, E extends str
  * gradient that is not finite. A batch whose scores are all equal is no error: see {@link shapedAdvantages} and 'objective/scores_std'.
  */
 export function ppo<P extends PromptTokens, E extends string = never>(options: PpoOptions<P, E>): Training<PpoMetrics & Readonly<Record<E, number>>> {
-  const { policy, value, reference, prompts, maxNewTokens, stopTokens, batchSize = 64, epochs = 4, minibatches = 1, temperature = 1, clip = 0.2, clipValue = 0.2, valueCoefficient = 0.1, targetKl } = options
+  const { policy, value, reference, prompts, maxNewTokens, stopTokens, batchSize = 64, epochs = 4, minibatches = 1, temperature = 1, clip = 0.2, clipValue = 0.2, valueCoefficient = 0.1, targetKl, shards } = options
   check({ ...options, batchSize, epochs, minibatches, temperature })
   const { optimiser = adamw({ lr: 3e-4, maxGradNorm: 1 }), valueOptimiser = adamw({ lr: 1e-3, maxGradNorm: 1 }), schedule = constantSchedule({ lr: 3e-4 }), valueSchedule = constantSchedule({ lr: 1e-3 }) } = options
   const iterations = options.iterations ?? Math.ceil(prompts.length / batchSize), { config } = policy
@@ -83,7 +85,7 @@ export function ppo<P extends PromptTokens, E extends string = never>(options: P
       const { state } = own, t = state.step, random = Random.resume(state.random).split(`iteration ${t}`), { beta } = state.more as { beta: number }, lr = schedule(t)
       const live = (role: string) => ({ config: role === 'value' ? value!.config : config, params: state.models[role] })
       const rollouts = rollout(live('policy'), batchOf(prompts, t * batchSize, batchSize, Random.resume(state.random)), {
-        random: random.split('samples'), maxNewTokens, stopTokens, temperature, reference, value: live(value ? 'value' : 'policy'),
+        random: random.split('samples'), maxNewTokens, stopTokens, temperature, reference, shards, value: live(value ? 'value' : 'policy'),
       })
       const scored = applyReward(options.reward, rollouts), estimates = shapedAdvantages(scored, { ...options, beta })
       const metrics = { ...ppoRolloutMetrics(scored, estimates, beta), ...options.measure?.(scored) as Record<E, number> }

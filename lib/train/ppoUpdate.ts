@@ -4,11 +4,11 @@ import type { Optimiser } from '../model/optimiser'
 import type { Scored } from '../reward/reward'
 import type { Random } from '../tensor/random'
 import { policyInputs, policyObjective, sharedObjective, valueInputs, valueObjective } from './ppoObjective'
-import type { Minibatch, PpoSettings } from './ppoObjective'
+import type { Minibatch, PolicyAux, PolicyInputs, PpoSettings, ValueAux, ValueInputs } from './ppoObjective'
 import { minibatchStatistics } from './ppoStatistics'
 import type { MinibatchRead, MinibatchStatistics } from './ppoStatistics'
 import type { TrainState } from './training'
-import { update } from './update'
+import { update, updateBoth } from './update'
 
 /** Indices of n rollouts for each step of an update: in every epoch all of them in a new order, cut into `minibatches` pieces. */
 export function minibatchOrder(n: number, epochs: number, minibatches: number, random: Random): number[][] {
@@ -40,15 +40,16 @@ export interface PpoUpdated { readonly statistics: readonly MinibatchStatistics[
  * The update throws Error on a loss or gradient that is not finite.
  */
 export function ppoUpdate({ config, valueConfig, optimiser, valueOptimiser, targetKl = Infinity, longest = Infinity, ...settings }: PpoUpdateOptions) {
-  const policy = policyObjective(config, settings), value = valueConfig && valueObjective(valueConfig, settings), shared = sharedObjective(config, settings)
+  const shared = sharedObjective(config, settings)
+  const both = valueConfig && updateBoth<PolicyInputs, PolicyAux, ValueInputs, ValueAux>({ role: 'policy', optimiser, objective: policyObjective(config, settings) }, { role: 'value', optimiser: valueOptimiser, objective: valueObjective(valueConfig, settings) })
   const step = (state: TrainState, minibatch: Minibatch, { lr, valueLr }: PpoRates): { read: MinibatchRead, gradNorm: number } => {
-    const own = policyInputs(config, minibatch, longest, !value), theirs = valueInputs(valueConfig ?? config, minibatch, longest)
-    if (!value) {
+    const own = policyInputs(config, minibatch, longest, !both), theirs = valueInputs(valueConfig ?? config, minibatch, longest)
+    if (!both) {
       const { aux, gradNorm } = update(state, { role: 'policy', optimiser, learningRate: lr, objective: shared, inputs: { ...own, ...theirs } })
       return { read: aux, gradNorm }
     }
-    const { aux, gradNorm } = update(state, { role: 'policy', optimiser, learningRate: lr, objective: policy, inputs: own })
-    return { read: { ...aux, ...update(state, { role: 'value', optimiser: valueOptimiser, learningRate: valueLr, objective: value, inputs: theirs }).aux }, gradNorm }
+    const [policy, value] = both(state, { learningRate: lr, inputs: own }, { learningRate: valueLr, inputs: theirs })
+    return { read: { ...policy.aux, ...value.aux }, gradNorm: policy.gradNorm }
   }
   return (state: TrainState, scored: readonly Scored[], estimates: readonly AdvantageEstimate[], order: readonly (readonly number[])[], rates: PpoRates): PpoUpdated => {
     const statistics: MinibatchStatistics[] = [], norms: number[] = []

@@ -7,11 +7,13 @@ import { adamw, sgd } from '../../lib/model/optimiser'
 import { initParams } from '../../lib/model/params'
 import { ready, tf } from '../../lib/tensor/backend'
 import { hostRows } from '../../lib/tensor/host'
+import type { HostTensor } from '../../lib/tensor/host'
 import { Random } from '../../lib/tensor/random'
 import { rewardModel } from '../../lib/train/rewardModel'
 import { sft } from '../../lib/train/sft'
 import { startState } from '../../lib/train/training'
-import { update } from '../../lib/train/update'
+import { update, updateBoth } from '../../lib/train/update'
+import type { StepObjective } from '../../lib/train/update'
 
 const config = gptConfig({ vocab_size: 24, n_positions: 24, n_embd: 16, n_layer: 2, n_head: 2, resid_pdrop: 0.1, initializer_range: 0.1 }), plain = { ...config, resid_pdrop: 0 }
 const draw = Random.seed(3), tokens = (n: number) => Array.from({ length: n }, () => draw.int(24))
@@ -122,5 +124,24 @@ describe('train, compiled and not', () => {
     expect(() => run(0, 1)).to.throw('the gradient of w is not finite')
     expect([tf.memory().numTensors, ...state.models.policy.w.dataSync(), state.optimisers.policy.step]).to.deep.equal(before)
     expect(Number.isFinite(run(1, 1).loss)).to.equal(true)
+  })
+
+  it('takes two roles in one step as one after the other, and leaves both as they were where one is not finite', () => {
+    const params = (seed: number) => ({ w: tf.tensor1d(Array.from({ length: 6 }, () => seed + Random.seed(seed).uniform())) }), roles = ['policy', 'value'] as const
+    const start = () => { const models = { policy: params(1), value: params(2) }; return startState('test', models, { policy: optimiser.init(models.policy), value: optimiser.init(models.value) }, Random.seed(0)) }
+    type Seen = StepObjective<{ readonly x: HostTensor<[number, number]> }>
+    const square: Seen = (w, { x }) => ({ loss: tf.sum(tf.square(tf.sub(w.w, x))) }), root: Seen = (w, { x }) => ({ loss: tf.sum(tf.sqrt(tf.mul(w.w, x))) })
+    const [one, two] = [start(), start()], both = updateBoth({ role: 'policy', optimiser, objective: square }, { role: 'value', optimiser, objective: root })
+    const given = (x: number) => ({ learningRate: 0.01, inputs: { x: hostRows([Array.from({ length: 6 }, (_, i) => x * (i + 1))]) } }), weights = (state: typeof one) => roles.map(role => [...state.models[role].w.dataSync()])
+    for (let t = 0; t < 4; t++) {
+      const [a, b] = both(one, given(t), given(1)), parts = [square, root].map((objective, k) => update(two, { role: roles[k], optimiser, objective, ...given(k ? 1 : t) }))
+      near([a.loss, b.loss, a.gradNorm, b.gradNorm], [parts[0].loss, parts[1].loss, parts[0].gradNorm, parts[1].gradNorm], 1e-6)
+      near(weights(one), weights(two), 1e-6)
+    }
+    const before = [tf.memory().numTensors, ...weights(one), one.optimisers.policy.step]
+    expect(() => both(one, given(1), given(-1))).to.throw('loss is not finite at step 1')
+    expect(() => both(one, given(1), given(0))).to.throw('the gradient of w is not finite')
+    expect([tf.memory().numTensors, ...weights(one), one.optimisers.policy.step]).to.deep.equal(before)
+    expect(both(one, given(1), given(1)).every(({ loss }) => Number.isFinite(loss))).to.equal(true)
   })
 })

@@ -109,6 +109,12 @@ describe('train/ppo', () => {
     expect(budgeted.slice(0, -1).every(m => m['objective/kl'] <= 0.5)).to.equal(true)
   })
 
+  it('samples the same in shards', async () => {
+    const [whole, cut] = [await all(ppo(options())), await all(ppo(options({ shards: 3 })))]
+    cut.forEach((record, t) => { for (const [name, x] of Object.entries(record)) expect(x, `${name}, iteration ${t + 1}`).to.be.closeTo(whole[t][name as keyof PpoMetrics], 1e-4) })
+    expect(await failure(ppo(options({ shards: 0 })))).to.match(/shards: expected a positive integer/)
+  })
+
   it('ends the updates of an iteration at targetKl', async () => {
     const wild = { iterations: 1, epochs: 8, schedule: constantSchedule({ lr: 3e-2 }) }
     const [free] = await all(ppo(options(wild))), [held] = await all(ppo(options({ ...wild, targetKl: 0.02 })))

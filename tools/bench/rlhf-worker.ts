@@ -31,7 +31,7 @@ function trainer(method: Method, threads: number): { training: Training<unknown>
     return { training: grpo({ policy, ...sampling, reward, steps: endless, groups, groupSize, shards: threads, optimiser, schedule }), frozen: {}, each: generated }
   }
   const scorer = deskScorer()
-  const training = ppo({ policy, reference: policy, value: scorer, reward: modelReward(scorer), ...sampling, iterations: endless, batchSize: replies, epochs: 1, minibatches, beta, optimiser, valueOptimiser: optimiser, schedule, valueSchedule: schedule })
+  const training = ppo({ policy, reference: policy, value: scorer, reward: modelReward(scorer), ...sampling, iterations: endless, batchSize: replies, epochs: 1, minibatches, shards: threads, beta, optimiser, valueOptimiser: optimiser, schedule, valueSchedule: schedule })
   return { training, frozen: { reference: policy.params, reward: scorer.params }, each: generated }
 }
 

@@ -32,6 +32,9 @@ export function load(name: BackendName, threads = 1): typeof tfjs {
   }
   // TensorFlow reads it once, when its library is loaded.
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '3'
+  // So are these: to share one of a small model's operations out among threads takes longer than it saves. Those of a compiled step that
+  // need nothing of each other still run side by side, one a processor, and sums do not depend on how many there are.
+  process.env.TF_NUM_INTRAOP_THREADS ??= '1'
   restoreUtil()
   const tf = require(packageOf[name]) as typeof tfjs
   tf.enableProdMode()
@@ -49,7 +52,6 @@ export async function describe(tf: typeof tfjs, name: BackendName): Promise<Desc
     return { device: 'CPU', version: `${version_wasm}${simd ? ' with SIMD' : ''}`, threads: Math.max(1, getThreadsCount()) }
   }
   const backend = tf.backend() as unknown as { isUsingGpuDevice: boolean, binding: { TF_Version: string } }
-  // TensorFlow takes every processor it may run on, unless told otherwise.
-  const threads = Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism()
+  const within = Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism(), sideBySide = Number(process.env.TF_NUM_INTEROP_THREADS) || availableParallelism(), threads = Math.max(within, sideBySide)
   return { device: backend.isUsingGpuDevice ? 'GPU' : 'CPU', version: backend.binding.TF_Version, threads }
 }
