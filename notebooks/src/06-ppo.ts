@@ -236,7 +236,7 @@ const relative = (log: Log, name: string) => column(log, name).map(v => v / log[
 
 // %%
 const climb = (log: Log) => lines({
-  title: 'Proxy, gold and KL while training', x: { label: 'iteration' }, y: { label: 'reward (proxy in SD), KL in nats' },
+  title: 'Proxy and gold rise until the price of KL holds the policy', x: { label: 'iteration' }, y: { label: 'reward (proxy in SD), KL in nats' },
   lines: [{ name: 'proxy', x: step(log), y: column(log, 'objective/scores') }, { name: 'gold', x: step(log), y: column(log, 'gold/reward') },
     { name: 'KL', x: step(log), y: column(log, 'objective/kl') }],
 })
@@ -403,7 +403,7 @@ const diagnosis = check('6.4', diagnose, doctor, answersToFind.map(([x]) => x as
 await show([
   { figure: 'objective/kl', healthy: '0 at iteration 1, then grows slowly', sick: 'not 0 at the start: masks or dropout; runs away: β' },
   { figure: 'objective/scores', healthy: 'rises, flattens', sick: 'rises while people like the replies less' },
-  { figure: 'policy/approxkl_avg', healthy: '0.0005 to 0.01', sick: 'over 0.05: learning rate or epochs' },
+  { figure: 'policy/approxkl_avg', healthy: 'below 0.03', sick: 'over 0.05: learning rate or epochs' },
   { figure: 'policy/clipfrac_avg', healthy: 'a few per cent', sick: 'many times that: steps too large, or ε too small' },
   { figure: 'policy/entropy_avg', healthy: 'falls slowly', sick: 'near 0: one reply for everybody; rising: noise' },
   { figure: 'val/explained_variance', healthy: 'rises to 0.5 or more', sick: 'at or below 0: value model or reward scale' },

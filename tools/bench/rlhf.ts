@@ -40,7 +40,7 @@ function workers(method: Method, threads: number, { python, overlay, folder }: {
   const n = String(threads)
   return [
     start(python, [path.join(__dirname, 'rlhf_trl.py'), method, folder, n], { OMP_NUM_THREADS: n, ...method === 'ppo' && { PYTHONPATH: overlay } }),
-    start(process.execPath, ['--import', 'tsx', path.join(__dirname, 'rlhf-worker.ts'), method, n], { TF_CPP_MIN_LOG_LEVEL: '2', TF_NUM_INTRAOP_THREADS: method === 'ppo' ? n : '1', TF_NUM_INTEROP_THREADS: method === 'ppo' ? '1' : n, RLHF_THREADS: n, JIT: jitOf(method) }),
+    start(process.execPath, ['--import', 'tsx', path.join(__dirname, 'rlhf-worker.ts'), method, n], { TF_CPP_MIN_LOG_LEVEL: '2', TF_NUM_INTRAOP_THREADS: '1', TF_NUM_INTEROP_THREADS: n, RLHF_THREADS: n, JIT: jitOf(method) }),
   ]
 }
 
