@@ -96,8 +96,8 @@ async function builds(kills: number, random: Random, note: (progress: string) =>
   return { ...sum(tried), cases: kills + 1 }
 }
 
-/** The mean of the seconds that a set-up lives before it is killed: a third of what one takes that nobody stops. */
-const SETUP_LIVES = 15
+/** The mean of the seconds that a set-up lives before it is killed: a fraction of what one takes that nobody stops. */
+const SETUP_LIVES = 12
 
 /**
  * Set-up in clones of their own, killed until so many kills have hit; the first clone also downloads the npm packages, later ones have them.
