@@ -5,7 +5,7 @@
  */
 import type * as tfjs from '@tensorflow/tfjs'
 import { tf } from './backend'
-import { tracing } from './jit/index'
+import { tracing } from './jit'
 
 type Tensor = tfjs.Tensor
 

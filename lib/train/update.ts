@@ -71,7 +71,7 @@ export function update<H extends Inputs<H>, A extends Tensors>(state: TrainState
 /**
  * The same step from a batch in pieces: the loss is the sum of theirs, the gradient too. Where the loss is a mean over the whole batch, its
  * size must come with each piece. One after the other, so that only one is in memory; or `together` in one compiled step, each on a core of
- * its own as far as there are cores (and, with TF_NUM_INTEROP_THREADS, threads for them). Returns what every piece reports.
+ * its own as far as there are cores. Returns what every piece reports.
  */
 export function updateInPieces<H extends Inputs<H>, A extends Tensors>(state: TrainState, options: UpdateOptions<H, A> & { readonly pieces: readonly H[], readonly together?: boolean }): { loss: number, gradNorm: number, aux: Read<A>[] } {
   const { role, optimiser, learningRate, objective, sideBySide, pieces, together = pieces.length === 1 } = options, { params, before } = partOf(state, role)

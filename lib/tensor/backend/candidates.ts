@@ -52,7 +52,7 @@ export const addonOf = (folder: string): string => path.join(folder, 'lib/napi-v
 /** Everything that a backend's probe depends on, as text: a probe is valid as long as this stays the same. */
 export function facts(name: BackendName, env: NodeJS.ProcessEnv = process.env, folder = packageFolder(packageOf[name])): string {
   const manifest = folder && path.join(folder, 'package.json')
-  const variables = Object.keys(env).filter(key => /^(TF_(?!CPP_|NUM_)|CUDA_|XLA_|NVIDIA_|LD_LIBRARY_PATH|DYLD_|RLHF_THREADS$)/.test(key)).sort()
+  const variables = Object.keys(env).filter(key => /^(TF_(?!CPP_)|CUDA_|XLA_|NVIDIA_|LD_LIBRARY_PATH|DYLD_|RLHF_THREADS$)/.test(key) && !(key === 'TF_NUM_INTRAOP_THREADS' && env[key] === '1')).sort() // 1 is what load sets, so that a child process finds it set
   return [
     name, process.version, process.platform, process.arch, os.cpus()[0]?.model, os.availableParallelism(),
     folder, manifest && stamp(manifest), folder && stamp(addonOf(folder)),

@@ -66,27 +66,32 @@ void RunAddBiased(const Attributes&, Call& call) {
   if (call.Ok()) AddBiased(shape[0], shape[1], r, x, b, y);
 }
 
-// logits [n, v], tokens [n] -> logp [n] and the logarithm of every row's sum [n].
-void RunLogps(const Attributes& attributes, Call& call) {
+// Logits [n, v] and a token of every row [n].
+struct Scored {
   Shape shape;
-  const float* logits = call.In(0, &shape);
-  if (!Matrix(call, shape)) return;
-  const int64_t n = shape[0], v = shape[1];
-  const int32_t* tokens = call.Indices(1, n, v);
-  float *logp = call.Out(0, {n}), *whole = call.Out(1, {n});
-  std::vector<float> scaled(v);
-  for (int64_t i = 0; call.Ok() && i < n; i++) Logp(v, logits + i * v, attributes.floats[0], tokens[i], logp + i, whole + i, scaled.data());
+  int64_t n = 0, v = 0;
+  const float* logits;
+  const int32_t* tokens = nullptr;
+  explicit Scored(Call& call) : logits(call.In(0, &shape)) {
+    if (!Matrix(call, shape)) return;
+    n = shape[0], v = shape[1];
+    tokens = call.Indices(1, n, v);
+  }
+};
+
+// logp [n] and the logarithm of every row's sum [n].
+void RunLogps(const Attributes& attributes, Call& call) {
+  const Scored in(call);
+  float *logp = call.Out(0, {in.n}), *whole = call.Out(1, {in.n});
+  std::vector<float> scaled(in.v);
+  for (int64_t i = 0; call.Ok() && i < in.n; i++) Logp(in.v, in.logits + i * in.v, attributes.floats[0], in.tokens[i], logp + i, whole + i, scaled.data());
 }
 
 void RunLogpsGrad(const Attributes& attributes, Call& call) {
-  Shape shape;
-  const float* logits = call.In(0, &shape);
-  if (!Matrix(call, shape)) return;
-  const int64_t n = shape[0], v = shape[1];
-  const int32_t* tokens = call.Indices(1, n, v);
-  const float *whole = call.In(2, n), *dy = call.In(3, n);
-  float* out = call.Out(0, shape);
-  for (int64_t i = 0; call.Ok() && i < n; i++) LogpGrad(v, logits + i * v, attributes.floats[0], tokens[i], whole[i], dy[i], out + i * v);
+  const Scored in(call);
+  const float *whole = call.In(2, in.n), *dy = call.In(3, in.n);
+  float* out = call.Out(0, in.shape);
+  for (int64_t i = 0; call.Ok() && i < in.n; i++) LogpGrad(in.v, in.logits + i * in.v, attributes.floats[0], in.tokens[i], whole[i], dy[i], out + i * in.v);
 }
 
 void RunLayerNorm(const Attributes& attributes, Call& call) {

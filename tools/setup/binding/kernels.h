@@ -70,36 +70,33 @@ INLINE float Clamp(float x, float least, float most) {
 
 const float kGelu1 = 1.5957691216f, kGelu3 = 0.0713548163f;  // 2 sqrt(2 / pi), and 0.044715 times that
 
-// y = x s, s = sigmoid(u), u = x (c1 + c3 x^2).
-WIDE void Gelu(int64_t n, const float* __restrict x, float* __restrict y) {
-  for (int64_t i = 0; i < n; i++) y[i] = x[i] / (1.f + Exp(Clamp(-x[i] * (x[i] * x[i] * kGelu3 + kGelu1), -80.f, 80.f)));
-}
+// x s, s = sigmoid(u), u = x (c1 + c3 x^2).
+INLINE float GeluOf(float x) { return x / (1.f + Exp(Clamp(-x * (x * x * kGelu3 + kGelu1), -80.f, 80.f))); }
 
 // And its slope s + s (1 - s) x u'.
+INLINE float GeluOf(float x, float* slope) {
+  const float square = x * x * kGelu3, e = Exp(Clamp(-x * (square + kGelu1), -80.f, 80.f)), s = 1.f / (1.f + e);
+  *slope = s + s * (e * s) * (x * (3.f * square + kGelu1));
+  return x * s;
+}
+
+WIDE void Gelu(int64_t n, const float* __restrict x, float* __restrict y) {
+  for (int64_t i = 0; i < n; i++) y[i] = GeluOf(x[i]);
+}
+
 WIDE void GeluSlope(int64_t n, const float* __restrict x, float* __restrict y, float* __restrict slope) {
-  for (int64_t i = 0; i < n; i++) {
-    const float square = x[i] * x[i] * kGelu3, e = Exp(Clamp(-x[i] * (square + kGelu1), -80.f, 80.f)), s = 1.f / (1.f + e);
-    y[i] = x[i] * s;
-    slope[i] = s + s * (e * s) * (x[i] * (3.f * square + kGelu1));
-  }
+  for (int64_t i = 0; i < n; i++) y[i] = GeluOf(x[i], slope + i);
 }
 
 // The same of x + b, b added to every row.
 WIDE void BiasGelu(int64_t rows, int64_t d, const float* x, const float* __restrict b, float* y) {
   for (; rows > 0; rows--, x += d, y += d)
-    IN_PLACE for (int64_t i = 0; i < d; i++) {
-      const float z = x[i] + b[i];
-      y[i] = z / (1.f + Exp(Clamp(-z * (z * z * kGelu3 + kGelu1), -80.f, 80.f)));
-    }
+    IN_PLACE for (int64_t i = 0; i < d; i++) y[i] = GeluOf(x[i] + b[i]);
 }
 
 WIDE void BiasGeluSlope(int64_t rows, int64_t d, const float* x, const float* __restrict b, float* y, float* __restrict slope) {
   for (; rows > 0; rows--, x += d, y += d, slope += d)
-    IN_PLACE for (int64_t i = 0; i < d; i++) {
-      const float z = x[i] + b[i], square = z * z * kGelu3, e = Exp(Clamp(-z * (square + kGelu1), -80.f, 80.f)), s = 1.f / (1.f + e);
-      y[i] = z * s;
-      slope[i] = s + s * (e * s) * (z * (3.f * square + kGelu1));
-    }
+    IN_PLACE for (int64_t i = 0; i < d; i++) y[i] = GeluOf(x[i] + b[i], slope + i);
 }
 
 // dx = dy slope, db = sum of dx over the rows, 64 of them at a time.
