@@ -403,12 +403,12 @@ const diagnosis = check('6.4', diagnose, doctor, answersToFind.map(([x]) => x as
 await show([
   { figure: 'objective/kl', healthy: '0 at iteration 1, then grows slowly', sick: 'not 0 at the start: masks or dropout; runs away: β' },
   { figure: 'objective/scores', healthy: 'rises, flattens', sick: 'rises while people like the replies less' },
-  { figure: 'policy/approxkl_avg', healthy: 'below 0.03', sick: 'over 0.05: learning rate or epochs' },
+  { figure: 'policy/approxkl_avg', healthy: 'below 0.05, and falling', sick: 'stays over 0.05: learning rate or epochs' },
   { figure: 'policy/clipfrac_avg', healthy: 'a few per cent', sick: 'many times that: steps too large, or ε too small' },
   { figure: 'policy/entropy_avg', healthy: 'falls slowly', sick: 'near 0: one reply for everybody; rising: noise' },
   { figure: 'val/explained_variance', healthy: 'rises to 0.5 or more', sick: 'at or below 0: value model or reward scale' },
   { figure: 'val/ratio', healthy: 'close to 1', sick: 'far from 1 at the first step: stale log-probs' },
-  { figure: 'completions/mean_length', healthy: 'about steady', sick: 'at its limit, or shrinking to a stub' },
+  { figure: 'completions/mean_length', healthy: 'moves, then settles', sick: 'at its limit, or shrinking to a stub' },
   { figure: 'ten replies, read', healthy: 'sense, for this customer', sick: 'the same sentence for everybody' },
 ], { caption: 'What to inspect' })
 disposeTraining(training)
