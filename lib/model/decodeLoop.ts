@@ -4,8 +4,9 @@ import { HIDDEN } from '../tensor/attention'
 import { tf } from '../tensor/backend'
 import { hostTensor, toTensors } from '../tensor/host'
 import type { HostTensor, OnDevice } from '../tensor/host'
-import { jit } from '../tensor/jit'
-import type { Jitted } from '../tensor/jit'
+import { jit, jitMode } from '../tensor/jit'
+import { draw as drawTokens, hasKernels } from '../tensor/kernels'
+import type { Jitted, JitMode } from '../tensor/jit'
 import type { HostAngles } from './blocks'
 import { anglesOf } from './blocks'
 import type { Cache } from './cache'
@@ -60,6 +61,10 @@ const int = (x: number) => tf.scalar(x, 'int32')
 
 /** The token that each row draws, and its log-probability: inverse of the cumulative distribution, as sampleToken does. */
 function draw(logits: tfjs.Tensor2D, uniforms: tfjs.Tensor2D, temperature: tfjs.Scalar | undefined): { token: tfjs.Tensor1D, logp: tfjs.Tensor1D } {
+  if (hasKernels()) {
+    const [token, logp] = drawTokens(logits, uniforms, temperature ?? tf.scalar(0))
+    return { token: token as tfjs.Tensor1D, logp: logp as tfjs.Tensor1D }
+  }
   const [b, v] = logits.shape, scaled = temperature ? tf.div<tfjs.Tensor2D>(logits, temperature) : logits, z = tf.sub<tfjs.Tensor2D>(scaled, tf.max(scaled, 1, true)), e = tf.exp(z), ids = tf.range(0, v, 1, 'int32')
   // A product with a triangle of ones: XLA's own cumulative sum takes the square of the vocabulary for each row
   const upTo = tf.cast<tfjs.Tensor2D>(tf.lessEqual<tfjs.Tensor2D>(tf.reshape(ids, [v, 1]), tf.reshape(ids, [1, v])), 'float32'), sums = tf.matMul(e, upTo), total = tf.slice(sums, [0, v - 1], [b, 1])
@@ -87,13 +92,16 @@ function body(config: ModelConfig, wantValues: boolean, greedy: boolean, { i, id
   }
 }
 
+/** With our own kernels a graph is faster than what XLA makes; where they are missing (a graphics card), as the surroundings say. */
+const fastest = (): JitMode | undefined => hasKernels() ? 'graph' : jitMode()
+
 type Loop = Jitted<(state: State, weights: Weights) => State>
 const compiled = new Map<string, Loop>()
 
 function loopOf(config: ModelConfig, wantValues: boolean, greedy: boolean): Loop {
-  const key = JSON.stringify([config, wantValues, greedy]), made = compiled.get(key) ?? jit.loop<State, Weights>(
+  const mode = fastest(), key = JSON.stringify([config, wantValues, greedy, mode]), made = compiled.get(key) ?? jit.loop<State, Weights>(
     ({ i, alive }, { given }) => tf.logicalAnd(tf.less(i, given.count), tf.greater(tf.max(alive), 0)),
-    (state, weights) => body(config, wantValues, greedy, state, weights), { name: 'decoding' })
+    (state, weights) => body(config, wantValues, greedy, state, weights), { name: 'decoding', mode })
   compiled.set(key, made)
   return made
 }
@@ -107,7 +115,7 @@ const inLanes = new Map<string, Jitted<Lanes>>()
 
 /** The loop of each lane, as one call: what does not need each other runs side by side, as far as there are threads for it. */
 function lanesOf(config: ModelConfig, wantValues: boolean, greedy: boolean): Jitted<Lanes> {
-  const key = JSON.stringify([config, wantValues, greedy]), made = inLanes.get(key) ?? jit<Lanes>((lanes, params, head, old, recent) => {
+  const key = JSON.stringify([config, wantValues, greedy, fastest()]), made = inLanes.get(key) ?? jit<Lanes>((lanes, params, head, old, recent) => {
     const rows = lanes.map(({ state }) => state.ids.shape[0]), olds = cutRows(old, rows), recents = cutRows(recent, rows)
     const done = lanes.map(({ state, given }, n) => loopOf(config, wantValues, greedy)(began(state, recents[n]), { params, head, old: olds[n], given }))
     const wide = (name: 'tokens' | 'logps' | 'values') => tf.concat2d(done.map(one => one[name]), 1)

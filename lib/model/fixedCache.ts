@@ -9,6 +9,7 @@ import { hostTensor, toTensors } from '../tensor/host'
 import type { HostTensor, OnDevice } from '../tensor/host'
 import { jit } from '../tensor/jit'
 import type { Jitted } from '../tensor/jit'
+import { cachedAttention, cachedWidth, hasKernels } from '../tensor/kernels'
 import { embed, layerNorm, linear, rmsNorm } from '../tensor/layers'
 import { add, inXla, lastMax, lastSums, matMul, mul, reshape, softmax, sub } from '../tensor/native'
 import { anglesOf, gptBlock, llamaBlock } from './blocks'
@@ -41,7 +42,7 @@ export function fixedCache(cache: Cache, columns: number, padding: Int32Array): 
   const [rows, heads, filled, e] = cache[0].k.shape
   return tf.tidy(() => ({
     old: cache.map(({ k, v }) => ({ k: widen(k, columns), v: widen(v, columns) })),
-    recent: cache.map(() => ({ k: tf.zeros<tfjs.Rank.R4>([rows, heads, RECENT, e]), v: tf.zeros<tfjs.Rank.R4>([rows, heads, RECENT, e]) })), filled, fresh: 0, padding,
+    recent: cache.map(() => ({ k: tf.fill<tfjs.Rank.R4>([rows, heads, RECENT, e], 0), v: tf.fill<tfjs.Rank.R4>([rows, heads, RECENT, e], 0) })), filled, fresh: 0, padding,
   }))
 }
 
@@ -79,13 +80,20 @@ export function step(config: ModelConfig, wantValues: boolean, params: Params, o
   const { heads, headWidth, width } = shapeOf(config), b = ids.shape[0], next: { k: tfjs.Tensor4D, v: tfjs.Tensor4D }[] = []
   const write = (into: tfjs.Tensor4D, x: tfjs.Tensor4D) => add(mul(into, elsewhere), mul(x, here)) as tfjs.Tensor4D
   const attend = (q: tfjs.Tensor4D, k: tfjs.Tensor4D, v: tfjs.Tensor4D, layer: number) => {
+    if (hasKernels() && headWidth <= cachedWidth) return reshape(attendPacked(tf.concat2d([q, k, v].map(x => reshape(x, [b, x.size / b]) as tfjs.Tensor2D), 1), layer), q.shape) as tfjs.Tensor4D
     next[layer] = { k: write(recent[layer].k, k), v: write(recent[layer].v, v) }
     return attendBoth(q, [old[layer], next[layer]], mask)
+  }
+  const attendPacked = (packed: tfjs.Tensor2D, layer: number) => {
+    const [out, k, v] = cachedAttention(packed, old[layer], recent[layer], mask, here, 1 / Math.sqrt(headWidth))
+    next[layer] = { k: k as tfjs.Tensor4D, v: v as tfjs.Tensor4D }
+    return out as tfjs.Tensor2D
   }
   let x: tfjs.Tensor2D
   if (config.model_type === 'gpt2') {
     x = tf.add(embed(params['transformer.wte.weight'], ids), embed(params['transformer.wpe.weight'], positions))
     const packed = (qkv: tfjs.Tensor2D, layer: number) => {
+      if (hasKernels() && headWidth <= cachedWidth) return attendPacked(qkv, layer)
       const [q, k, v] = tf.split(qkv, 3, 1).map(part => reshape(part, [b, heads, 1, headWidth]) as tfjs.Tensor4D)
       return reshape(attend(q, k, v, layer), [b, width]) as tfjs.Tensor2D
     }
@@ -156,7 +164,7 @@ export function decodeStep(params: Params, config: ModelConfig, cache: FixedCach
 export function settle({ old, recent, filled, padding }: FixedCache, columns = old[0].k.shape[2]): FixedCache {
   const taken = Math.min(RECENT, columns - filled), rest = columns - filled - taken
   const joined = tf.tidy(() => old.map(({ k, v }, layer) => {
-    const [b, heads, , e] = k.shape, room = rest > 0 ? [tf.zeros<tfjs.Rank.R4>([b, heads, rest, e])] : []
+    const [b, heads, , e] = k.shape, room = rest > 0 ? [tf.fill<tfjs.Rank.R4>([b, heads, rest, e], 0)] : []
     const join = (x: tfjs.Tensor4D, y: tfjs.Tensor4D) => tf.concat([x.slice([0, 0, 0, 0], [-1, -1, filled, -1]), taken === RECENT ? y : y.slice([0, 0, 0, 0], [-1, -1, taken, -1]), ...room], 2)
     return { k: join(k, recent[layer].k), v: join(v, recent[layer].v) }
   }))

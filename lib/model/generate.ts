@@ -1,9 +1,10 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { tf } from '../tensor/backend'
 import { jitMode, jitWorks } from '../tensor/jit'
+import { hasKernels } from '../tensor/kernels'
 import { Random } from '../tensor/random'
 import type { SamplingOptions } from '../tensor/sampling'
-import { argMax, checkSampling, filterScores, logSumExp, sampleToken } from '../tensor/sampling'
+import { argMax, checkSampling, filterScores, logSumExp, noDistribution, sampleToken } from '../tensor/sampling'
 import type { Cache, Continuation } from './cache'
 import { disposeCache, extend, selectRows } from './cache'
 import type { ModelConfig } from './config'
@@ -93,7 +94,7 @@ const rowsOf = (prompts: readonly ArrayLike<number>[], longest: number, random?:
 /** With a cache of fixed shape, so that a position is one compiled call. Rows that have ended go along until half of them have. */
 function* decodeFixed(params: Params, config: ModelConfig, prompts: readonly ArrayLike<number>[], options: GenerateOptions): Generator<DecodeStep> {
   const longest = Math.max(...prompts.map(p => p.length)), stops = new Set(options.stopTokens), { vocabulary, context } = shapeOf(config)
-  const many = jitMode() === 'xla' && vocabulary <= 4096 && !filters(options), all = longest + options.maxNewTokens
+  const many = !filters(options) && (hasKernels() || jitMode() === 'xla' && vocabulary <= 4096), all = longest + options.maxNewTokens
   const columns = many ? roundUp(longest) : Math.min(Math.ceil(all / 32) * 32, Math.max(context, all))
   let rows = rowsOf(prompts, longest, options.random), live = rows.map((_, i) => i), cache: FixedCache | undefined
   try {
@@ -103,7 +104,7 @@ function* decodeFixed(params: Params, config: ModelConfig, prompts: readonly Arr
     const { temperature = 1 } = options
     for (let step = 0, at = 0; ; step++) {
       const told = ahead ? ahead.values?.subarray(at * rows.length) : values, drawn = ahead
-      const picks = live.map(i => drawn ? { token: drawn.tokens[at * rows.length + i], logp: drawn.logps[at * rows.length + i] } : pick(logits.subarray(i * vocabulary, (i + 1) * vocabulary), rows[i].ids, options, rows[i].random))
+      const picks = live.map(i => drawn ? picked(drawn, at * rows.length + i) : pick(logits.subarray(i * vocabulary, (i + 1) * vocabulary), rows[i].ids, options, rows[i].random))
       live.forEach((i, k) => rows[i].ids.push(picks[k].token))
       yield { rows: live.map(i => rows[i].row), tokens: picks.map(p => p.token), logps: picks.map(p => p.logp), ...told && { values: live.map(i => told[i]) } }
       live = live.filter((_, k) => !stops.has(picks[k].token))
@@ -200,6 +201,12 @@ function next(params: Params, config: ModelConfig, cache: Cache | undefined, liv
   const logits = read(() => lmHead(params, config, hidden)), values = wantValues ? read(() => headScores(params, hidden)) : undefined
   hidden.dispose()
   return { logits, values, longer }
+}
+
+/** What was drawn on the device, which takes any token where there is no distribution. */
+function picked({ tokens, logps }: Drawn, at: number): { token: number, logp: number } {
+  if (!Number.isFinite(logps[at])) throw noDistribution(logps[at])
+  return { token: tokens[at], logp: logps[at] }
 }
 
 /** Whether anything but the temperature changes what is drawn. */

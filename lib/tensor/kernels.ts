@@ -16,7 +16,7 @@ interface Backend {
 }
 
 /** How many operations the addon has when it was built from the sources beside these; with another one, composites do without. */
-const OPERATIONS = 17
+const OPERATIONS = 19
 
 let off = false
 
@@ -94,6 +94,20 @@ export const packedAttention = (packed: Tensor, mask: Tensor, t: number, heads: 
 
 /** The gradient of {@link packedAttention}, whose weights it computes again. */
 export const packedAttentionGrad = (dout: Tensor, [packed, mask, ...made]: readonly Tensor[], t: number, heads: number, factor: number): Tensor => run('AttentionGrad', [packed, mask, dout, ...made], 1, { factor }, { t, heads })[0]
+
+/** Which heads {@link cachedAttention} is for: the width of one. */
+export const cachedWidth = 128
+
+/**
+ * One position of attention over a cache in two pieces: packed [b, (heads + 2 keyHeads)·e] holds queries, a key and a value of every row. The
+ * last two go to the column of the recent piece [b, keyHeads, r, e] where `here` [1, 1, r, 1] is 1; the old one is [b, keyHeads, s, e], the
+ * mask [b, 1, 1, s + r]. Returns softmax(q kᵀ · factor + mask) v, [b, heads·e], and the recent keys and values.
+ */
+export const cachedAttention = (packed: Tensor, old: Readonly<Record<'k' | 'v', Tensor>>, recent: Readonly<Record<'k' | 'v', Tensor>>, mask: Tensor, here: Tensor, factor: number): Tensor[] =>
+  run('CachedAttention', [packed, old.k, old.v, recent.k, recent.v, mask, here], 3, { factor })
+
+/** A token of every row of logits [b, v], by a uniform number [b], at a temperature (scalar; 0: the likeliest), and its log-probability: [b] each. */
+export const draw = (logits: Tensor, uniforms: Tensor, temperature: Tensor): Tensor[] => run('Draw', [logits, uniforms, temperature], 2)
 
 /** Adam's step on vectors: keep·p + move·m/(√v + eps), and the new m and v. */
 export const adam = (g: Tensor, p: Tensor, m: Tensor, v: Tensor, { keep, move, eps }: Readonly<Record<'keep' | 'move' | 'eps', Tensor>>, [b1, b2]: readonly [number, number]): Tensor[] =>

@@ -65,6 +65,9 @@ export function softmax(scores: ArrayLike<number>): Float64Array {
   return Float64Array.from(scores, score => Math.exp(score - total))
 }
 
+/** What is thrown where nothing can be drawn. */
+export const noDistribution = (largest: number): Error => new Error(`sampleToken: no distribution in these scores (largest ${largest}); a weight is not finite or everything was filtered out`)
+
 /**
  * One token drawn from softmax(scores) by inverting its distribution function at one uniform number, in float64 on the host,
  * so that every backend draws the same. Throws where no score is finite or one is NaN.
@@ -73,7 +76,7 @@ export function sampleToken(scores: ArrayLike<number>, random: Random): number {
   const max = scores[argMax(scores)]
   let total = 0
   for (let i = 0; i < scores.length; i++) total += Math.exp(scores[i] - max)
-  if (!Number.isFinite(total)) throw new Error(`sampleToken: no distribution in these scores (largest ${max}); a weight is not finite or everything was filtered out`)
+  if (!Number.isFinite(total)) throw noDistribution(max)
   let left = random.uniform() * total, last = 0
   for (let i = 0; i < scores.length; i++) {
     const weight = Math.exp(scores[i] - max)

@@ -85,6 +85,18 @@ describe('tensor/jit', () => {
     whole.dispose()
   })
 
+  it('calls loops from within a graph, each as often as it takes', () => {
+    const power = jit.loop(({ i }: { i: tfjs.Tensor, x: tfjs.Tensor }, { n }: { n: tfjs.Tensor, w: tfjs.Tensor }) => tf.less(i, n), ({ i, x }, { w }) => ({ i: tf.add(i, tf.scalar(1, 'int32')), x: tf.matMul(x, w) }), { mode: 'graph' })
+    const begin = () => ({ i: tf.tensor(0, [], 'int32'), x: tf.mul(tf.eye(3), 1) }), both = jit((w: tfjs.Tensor, ns: tfjs.Tensor[], starts: ReturnType<typeof begin>[]) => tf.addN(ns.map((n, k) => power(starts[k], { n, w }).x)), { mode: 'graph' })
+    for (const [a, b] of [[2, 5], [0, 1], [4, 4], [7, 0]]) {
+      const w = normal(3, 3), of = (n: number) => Array.from({ length: n }).reduce<tfjs.Tensor>(y => tf.matMul(y, w), tf.eye(3))
+      near(both(w, [tf.scalar(a, 'int32'), tf.scalar(b, 'int32')], [begin(), begin()]), tf.add(of(a), of(b)), `powers ${a} and ${b}`)
+    }
+    expect(states(both)).to.deep.equal(compiles() ? ['compiled'] : [])
+    both.dispose()
+    power.dispose()
+  })
+
   it('compiles each shape and type by itself, and warns of the ninth', () => {
     const double = jit((x: tfjs.Tensor, { by }: { by: number }) => tf.mul(x, by), { name: 'double' })
     for (let size = 1; size <= 9; size++) {

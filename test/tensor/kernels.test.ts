@@ -1,14 +1,15 @@
 import type * as tfjs from '@tensorflow/tfjs'
 import { expect } from 'chai'
-import { HIDDEN, packedAttention } from '../../lib/tensor/attention'
+import { attention, HIDDEN, packedAttention } from '../../lib/tensor/attention'
 import { ready, tf } from '../../lib/tensor/backend'
 import { valueAndGrads } from '../../lib/tensor/gradients'
 import { jit, jitWorks } from '../../lib/tensor/jit'
-import { adam, gelu as fusedGelu, hasKernels, logps, layerNormGrad, maskedSoftmax, packedAttention as packedAttentionOnce, softmaxGrad, splitHeads, withoutKernels } from '../../lib/tensor/kernels'
+import { adam, cachedAttention, draw, gelu as fusedGelu, hasKernels, logps, layerNormGrad, maskedSoftmax, packedAttention as packedAttentionOnce, softmaxGrad, splitHeads, withoutKernels } from '../../lib/tensor/kernels'
 import { gelu, layerNorm, linearGelu, linearOnto } from '../../lib/tensor/layers'
 import { adamw } from '../../lib/model/optimiser'
 import { gatherLogps } from '../../lib/tensor/logprobs'
 import { Random } from '../../lib/tensor/random'
+import { sampleToken } from '../../lib/tensor/sampling'
 
 const random = Random.seed(3), normal = (shape: number[], scale = 1) => tf.tensor(Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => scale * random.normal()), shape)
 const near = (a: tfjs.Tensor, b: tfjs.Tensor, what: string, tolerance = 3e-6) => {
@@ -78,6 +79,66 @@ describe('tensor/kernels', () => {
     for (const name of Object.keys(want)) near(got[name], want[name], name, 1e-6)
   })
 
+  for (const [b, heads, keyHeads, e, s] of [[1, 1, 1, 1, 1], [3, 4, 2, 5, 7], [2, 3, 3, 16, 16], [2, 4, 1, 24, 33], [2, 2, 2, 32, 15], [1, 4, 2, 48, 20], [2, 2, 1, 64, 40], [1, 2, 2, 65, 5], [1, 1, 1, 128, 9]]) {
+    it(`one position over a cache: ${b} rows, ${heads} heads of ${e} for ${keyHeads}, ${s} old columns: as attention over all of it`, () => {
+      if (!hasKernels()) { expect(jitWorks()).to.equal(false); return }
+      const r = 16, part = (columns: number) => ({ k: normal([b, keyHeads, columns, e]), v: normal([b, keyHeads, columns, e]) }), old = part(s), recent = part(r), packed = normal([b, (heads + 2 * keyHeads) * e])
+      const column = (place: number) => tf.tensor4d(Array.from({ length: r }, (_, i) => Number(i === place)), [1, 1, r, 1])
+      for (const place of [0, 5, r - 1]) {
+        // Padding at the left of the old columns, some of them not filled yet, and recent ones that are to come
+        const from = (row: number) => row % Math.max(1, s - 1), to = place === 5 ? Math.ceil(s / 2) : s, here = column(place)
+        const mask = tf.tensor(Float32Array.from({ length: b * (s + r) }, (_, i) => { const row = Math.floor(i / (s + r)), j = i % (s + r); return j < s ? j >= from(row) && j < to ? 0.25 * (j % 3) : HIDDEN : j - s <= place ? 0 : HIDDEN }), [b, 1, 1, s + r])
+        const [q, k, v] = tf.split(packed, [heads * e, keyHeads * e, keyHeads * e], 1), columns = (x: tfjs.Tensor) => tf.reshape(x, [b, keyHeads, 1, e])
+        const written = (into: tfjs.Tensor, x: tfjs.Tensor) => tf.where(tf.cast(here, 'bool'), tf.tile(columns(x), [1, 1, r, 1]), into), next = { k: written(recent.k, k), v: written(recent.v, v) }
+        const want = attention(tf.reshape(q, [b, heads, 1, e]), tf.concat([old.k, next.k], 2) as tfjs.Tensor4D, tf.concat([old.v, next.v], 2) as tfjs.Tensor4D, mask)
+        const before = recent.k.dataSync(), got = cachedAttention(packed, old, recent, mask, here, 1 / Math.sqrt(e))
+        near(got[0], tf.reshape(want, [b, heads * e]), 'out', 5e-6)
+        expect([...got[1].dataSync(), ...got[2].dataSync()]).to.deep.equal([...next.k.dataSync(), ...next.v.dataSync()])
+        expect([...recent.k.dataSync()], 'what it was called with').to.deep.equal([...before])
+      }
+      const unseen = cachedAttention(packed, old, recent, tf.fill([b, 1, 1, s + r], HIDDEN), column(2), 1)
+      expect(unseen[0].dataSync().every(Number.isFinite)).to.equal(true)
+    })
+  }
+
+  it('positions of a loop, which writes them in place, as one by one; what the loop began with stays', () => {
+    if (!hasKernels()) { expect(jitWorks()).to.equal(false); return }
+    interface State { readonly i: tfjs.Tensor, readonly x: tfjs.Tensor, readonly recent: { readonly k: tfjs.Tensor, readonly v: tfjs.Tensor } }
+    const b = 2, e = 3, old = { k: normal([b, 1, 4, e]), v: normal([b, 1, 4, e]) }, begun = { k: tf.zeros([b, 1, 16, e]), v: tf.neg(tf.zeros([b, 1, 16, e])) }, mask = tf.zeros([b, 1, 1, 20]), packed = normal([b, 3 * e])
+    const given = { old, packed, mask }, one = ({ i, x, recent }: State, { old, packed, mask }: typeof given): State => {
+      const here = tf.cast(tf.equal(tf.reshape(tf.range(0, 16, 1, 'int32'), [1, 1, 16, 1]), i), 'float32'), [out, k, v] = cachedAttention(tf.add(packed, tf.concat([x, x, x], 1)), old, recent, mask, here, 0.5)
+      return { i: tf.add(i, tf.scalar(1, 'int32')), x: out, recent: { k, v } }
+    }
+    let want: State = { i: tf.scalar(0, 'int32'), x: normal([b, e]), recent: begun }
+    const from = { ...want, x: want.x.clone() }
+    for (let position = 0; position < 5; position++) want = one(want, given)
+    const loop = jit.loop(({ i }: State) => tf.less(i, tf.scalar(5, 'int32')), one)
+    for (let call = 0; call < 3; call++) {
+      const got = loop(from, given)
+      near(got.x, want.x, 'out')
+      near(got.recent.v, want.recent.v, 'values')
+      expect(begun.k.dataSync().every(x => x === 0) && begun.v.dataSync().every(x => x === 0)).to.equal(true)
+    }
+    loop.dispose()
+  })
+
+  it('draws the token that the host draws, with its log-probability, and the likeliest at temperature 0', () => {
+    if (!hasKernels()) { expect(jitWorks()).to.equal(false); return }
+    for (const [n, v] of [[300, 5], [200, 277], [3, 1]]) for (const temperature of [1, 0.7, 0]) {
+      const logits = normal([n, v], 3), rows = logits.arraySync() as number[][], uniforms = rows.map(() => Math.fround(random.uniform()))
+      const [tokens, logps] = draw(logits, tf.tensor1d(uniforms), tf.scalar(temperature)), scaled = rows.map(row => row.map(x => x / (temperature || 1)))
+      const want = scaled.map((row, i) => temperature ? sampleToken(row, { uniform: () => uniforms[i] } as unknown as Random) : row.indexOf(Math.max(...row))), drawn = [...tokens.dataSync()]
+      expect(tokens.dtype).to.equal('int32')
+      // A number at the border of two tokens falls to either by rounding
+      expect(drawn.filter((token, i) => token !== want[i]).length).to.be.at.most(temperature ? 1 : 0)
+      const whole = scaled.map(row => Math.log(row.reduce((sum, x) => sum + Math.exp(x), 0)))
+      logps.dataSync().forEach((logp, i) => expect(logp).to.be.closeTo(scaled[i][drawn[i]] - whole[i], 1e-5))
+    }
+    const [tokens, logps] = draw(tf.tensor2d([[NaN, 1], [1, NaN], [-Infinity, -Infinity], [-Infinity, 2]]), tf.tensor1d([0, 0.5, 0.5, 0]), tf.scalar(1))
+    expect([...logps.dataSync()].map(Number.isFinite)).to.deep.equal([false, false, false, true])
+    expect(tokens.dataSync()[3]).to.equal(1)
+  })
+
   // wasm has kernels of ours for these
   for (const [n, d] of [[1, 5], [3, 1], [4, 4], [17, 70], [33, 130], [64, 65]]) {
     it(`sums over the first axes and transposes of ${n} × ${d}, and clones that outlive what they are of`, () => {
@@ -118,6 +179,15 @@ describe('tensor/kernels', () => {
     expect(() => packedAttentionOnce(tf.zeros([4, 195]), tf.zeros([1, 1, 2, 2]), 2, 1, 1)).to.throw('too wide')
     expect(() => logps(tf.zeros([2, 3]), tf.tensor1d([0, 3], 'int32'), 1)).to.throw('out of range')
     expect(() => logps(tf.zeros([2, 3]), tf.tensor1d([-1, 0], 'int32'), 1)).to.throw('out of range')
+    const cache = (b: number, s: number, e = 3) => ({ k: tf.zeros([b, 1, s, e]), v: tf.zeros([b, 1, s, e]) }), here = tf.tensor4d([0, 1], [1, 1, 2, 1])
+    expect(() => cachedAttention(tf.zeros([2, 9]), cache(3, 4), cache(2, 2), tf.zeros([2, 1, 1, 6]), here, 1)).to.throw('the cache does not fit')
+    expect(() => cachedAttention(tf.zeros([2, 9]), cache(2, 4), { ...cache(2, 2), v: tf.zeros([2, 1, 3, 3]) }, tf.zeros([2, 1, 1, 6]), here, 1)).to.throw('the cache does not fit')
+    expect(() => cachedAttention(tf.zeros([2, 9]), { ...cache(2, 4), v: tf.zeros([2, 1, 3, 3]) }, cache(2, 2), tf.zeros([2, 1, 1, 6]), here, 1)).to.throw('another size')
+    expect(() => cachedAttention(tf.zeros([2, 8]), cache(2, 4), cache(2, 2), tf.zeros([2, 1, 1, 6]), here, 1)).to.throw('the heads or the mask')
+    expect(() => cachedAttention(tf.zeros([2, 9]), cache(2, 4), cache(2, 2), tf.zeros([2, 1, 1, 5]), here, 1)).to.throw('the heads or the mask')
+    expect(() => cachedAttention(tf.zeros([2, 387]), cache(2, 4, 129), cache(2, 2, 129), tf.zeros([2, 1, 1, 6]), here, 1)).to.throw('the heads or the mask')
+    expect(() => cachedAttention(tf.zeros([2, 9]), cache(2, 4), cache(2, 2), tf.zeros([2, 1, 1, 6]), tf.zeros([1, 1, 2, 1]), 1)).to.throw('no column')
+    expect(() => draw(tf.zeros([2, 3]), tf.zeros([3]), tf.scalar(1))).to.throw('another size')
     expect(() => splitHeads(tf.zeros([5, 6]), 2, 1, 1)).to.throw('do not fit')
   })
 })

@@ -100,7 +100,7 @@ export function createJit(tf: typeof tfjs, { enabled = () => true, note = consol
     Object.assign(entry, { calls: 0, state: 'traced', emitted: undefined, name: undefined })
   }
 
-  function make({ run, look }: Looked, mode: JitMode, after: number, name: string): unknown {
+  function make({ run, look, loops }: Looked, mode: JitMode, after: number, name: string): unknown {
     const entries = new Map<string, Entry>()
     let verified = false, warned = false
 
@@ -177,8 +177,8 @@ export function createJit(tf: typeof tfjs, { enabled = () => true, note = consol
     }
 
     const jitted = (...args: unknown[]): unknown => {
-      // Within another one it is part of that, but for what XLA compiles within a graph: that is called
-      const within = tracing(), backend = enabled() && (!within || within === 'graph' && mode === 'xla') && tf.engine().state.gradientDepth === 0 ? nodeBackend(tf) : undefined
+      // Within another one it is part of that, but for loops and what XLA compiles within a graph: those are called
+      const within = tracing(), backend = enabled() && (!within || within === 'graph' && (mode === 'xla' || loops)) && tf.engine().state.gradientDepth === 0 ? nodeBackend(tf) : undefined
       if (!backend) return run(...args)
       const { leaves, key } = flatten(tf, args, 'the arguments')
       let entry = entries.get(key)

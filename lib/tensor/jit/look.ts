@@ -12,12 +12,15 @@ type Run = (...args: unknown[]) => tfjs.TensorContainer
 
 /** How a function is run operation by operation, and how it is watched; `keep`: what it made then is wanted, too, which a loop does not do. */
 export interface Looked {
+  /** Whether it is a loop, whose length only its run knows. */
+  readonly loops: boolean
   readonly run: (...args: unknown[]) => unknown
   readonly look: (backend: NodeBackend, args: Arguments, leaves: readonly tfjs.Tensor[], known: (name: string) => Emitted | undefined, keep?: boolean) => { trace: Trace, result: Flat['shape'], made?: tfjs.Tensor[] }
 }
 
 /** A function as it is. */
 export const straight = (tf: typeof tfjs, plain: Run, mode: JitMode): Looked => ({
+  loops: false,
   run: (...args) => tf.tidy(() => plain(...args)),
   look(backend, args, leaves, _, keep = false) {
     let result!: Flat, seen!: Trace
@@ -31,6 +34,7 @@ export const straight = (tf: typeof tfjs, plain: Run, mode: JitMode): Looked => 
 
 /** (state, given) → state: body again and again as long as condition holds, as one operation. */
 export const looped = (tf: typeof tfjs, condition: Run, body: Run, mode: JitMode): Looked => ({
+  loops: true,
   run(state, given) {
     const { leaves, shape } = flatten(tf, state, 'the state')
     let now = leaves.map(leaf => leaf.clone())

@@ -32,7 +32,7 @@ class Call {
   const float* In(int i, int64_t size) { return static_cast<const float*>(Data(i, size)); }
 
   // Input i as whole numbers from 0 to below a limit.
-  const int32_t* Indices(int i, int64_t size, int64_t limit) {
+  const int32_t* IndicesIn(int i, int64_t size, int64_t limit) {
     const int32_t* data = static_cast<const int32_t*>(Data(i, size));
     for (int64_t k = 0; data && k < size; k++)
       if (!Require(data[k] >= 0 && data[k] < limit, "an index is out of range")) return nullptr;
@@ -56,13 +56,8 @@ class Call {
     return Require(Size(shape) == size, "an input has another size than the first one asks for") ? data : nullptr;
   }
 
-  float* Out(int i, const Shape& shape) {
-    if (!Ok()) return nullptr;
-    TF_Tensor* tensor = TF_AllocateOutput(context_, i, TF_FLOAT, shape.data(), static_cast<int>(shape.size()), Size(shape) * sizeof(float), status_);
-    if (!tensor) return nullptr;
-    tensors_.push_back(tensor);
-    return static_cast<float*>(TF_TensorData(tensor));
-  }
+  float* Out(int i, const Shape& shape) { return static_cast<float*>(Allocated(i, TF_FLOAT, shape)); }
+  int32_t* IndicesOut(int i, const Shape& shape) { return static_cast<int32_t*>(Allocated(i, TF_INT32, shape)); }
 
   // An output in the shape of an input, over its numbers where nobody else needs them: to be asked for before that input's data.
   float* Over(int i, int input, Shape* shape) {
@@ -84,6 +79,15 @@ class Call {
   bool Ok() const { return TF_GetCode(status_) == TF_OK; }
 
  private:
+  // An output of numbers of four bytes.
+  void* Allocated(int i, TF_DataType type, const Shape& shape) {
+    if (!Ok()) return nullptr;
+    TF_Tensor* tensor = TF_AllocateOutput(context_, i, type, shape.data(), static_cast<int>(shape.size()), Size(shape) * 4, status_);
+    if (!tensor) return nullptr;
+    tensors_.push_back(tensor);
+    return TF_TensorData(tensor);
+  }
+
   TF_OpKernelContext* context_;
   TF_Status* status_;
   std::vector<TF_Tensor*> tensors_;

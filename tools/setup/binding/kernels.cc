@@ -2,6 +2,7 @@
 // what lib/tensor/kernels.ts calls on processors. Registered with TensorFlow through its C interface, so that they run one by
 // one and inside its graphs.
 #include "attention.h"
+#include "decode.h"
 #include "kernels.h"
 #include "call.h"
 
@@ -75,7 +76,7 @@ struct Scored {
   explicit Scored(Call& call) : logits(call.In(0, &shape)) {
     if (!Matrix(call, shape)) return;
     n = shape[0], v = shape[1];
-    tokens = call.Indices(1, n, v);
+    tokens = call.IndicesIn(1, n, v);
   }
 };
 
@@ -219,6 +220,51 @@ void RunAttentionGrad(const Attributes& attributes, Call& call) {
   });
 }
 
+// packed [b, (heads + 2 keyHeads) e]: queries, a key and a value of every row. The key and the value are written to the column of `recent`
+// [b, keyHeads, r, e] where `here` [1, 1, r, 1] is 1, and the queries look at `old` [b, keyHeads, s, e] and at them, under a mask [b, 1, 1, s + r].
+void RunCachedAttention(const Attributes& attributes, Call& call) {
+  Shape packed, old, recent, values, masked;
+  // Written in place where nobody else needs the recent piece, as in a loop.
+  float* next[2] = {call.Over(1, 3, &recent), call.Over(2, 4, &values)};
+  const float *q = call.In(0, &packed), *parts[2][2] = {{call.In(1, &old), nullptr}, {call.In(3), call.In(4)}}, *mask = call.In(5, &masked);
+  if (!call.Require(packed.size() == 2 && old.size() == 4 && recent.size() == 4 && old[0] == packed[0] && recent[0] == old[0] && recent[1] == old[1] && recent[3] == old[3] && recent == values, "CachedAttention: the cache does not fit")) return;
+  const int64_t b = old[0], keys = old[1], e = old[3], columns[2] = {old[2], recent[2]}, wide = columns[0] + columns[1], heads = packed[1] / std::max<int64_t>(e, 1) - 2 * keys;
+  if (!call.Require(e > 0 && e <= 8 * kLanes && heads > 0 && heads % keys == 0 && (heads + 2 * keys) * e == packed[1] && masked == Shape{b, 1, 1, wide}, "CachedAttention: the heads or the mask do not fit")) return;
+  parts[0][1] = call.In(2, b * keys * columns[0] * e);
+  const float* here = call.In(6, columns[1]);
+  float* out = call.Out(0, {b, heads * e});
+  if (!call.Ok()) return;
+  const int64_t place = std::find(here, here + columns[1], 1.f) - here;
+  if (!call.Require(place < columns[1], "CachedAttention: no column to write to")) return;
+  for (int part = 0; part < 2; part++)
+    if (next[part] != parts[1][part]) memcpy(next[part], parts[1][part], b * keys * columns[1] * e * sizeof(float));
+  std::vector<float> scores(wide + 2 * kLanes), added(wide + 2 * kLanes);
+  for (int64_t row = 0; row < b; row++, q += packed[1], mask += wide, out += heads * e) {
+    for (int part = 0; part < 2; part++)
+      for (int64_t head = 0; head < keys; head++) memcpy(next[part] + ((row * keys + head) * columns[1] + place) * e, q + (heads + part * keys + head) * e, e * sizeof(float));
+    const bool none = std::all_of(mask, mask + wide, [](float x) { return x < kHidden; });
+    const int64_t first[2] = {row * keys * columns[0] * e, row * keys * columns[1] * e};
+    const Piece pieces[2] = {
+        Seen(parts[0][0] + first[0], parts[0][1] + first[0], mask, columns[0], none, added.data()),
+        Seen(next[0] + first[1], next[1] + first[1], mask + columns[0], columns[1], none, added.data() + columns[0] + kLanes),
+    };
+    AttendCached(q, heads, heads / keys, e, attributes.floats[0], pieces, columns, scores.data(), out);
+  }
+}
+
+// A token of every row of logits [b, v] by a uniform number [b], at a temperature (0: the likeliest), and its log-probability.
+void RunDraw(const Attributes&, Call& call) {
+  Shape shape;
+  const float* logits = call.In(0, &shape);
+  if (!Matrix(call, shape)) return;
+  const int64_t b = shape[0], v = shape[1];
+  const float *uniforms = call.In(1, b), *temperature = call.In(2, 1);
+  int32_t* tokens = call.IndicesOut(0, {b});
+  float* logps = call.Out(1, {b});
+  std::vector<float> weights(v);
+  for (int64_t i = 0; call.Ok() && i < b; i++) tokens[i] = Draw(v, logits + i * v, uniforms[i], *temperature, weights.data(), logps + i);
+}
+
 void RunAdam(const Attributes& attributes, Call& call) {
   Shape shape;
   float* p1 = call.Over(0, 0, &shape);
@@ -253,6 +299,8 @@ const Definition definitions[] = {
     {"RlhfMergeHeads", RunMergeHeads, {"q", "k", "v"}, {"packed"}, {"factor"}, {}},
     {"RlhfAttention", RunAttention, {"packed", "mask"}, {"out", "most", "inverse"}, {"factor"}, {"t", "heads"}},
     {"RlhfAttentionGrad", RunAttentionGrad, {"packed", "mask", "dout", "out", "most", "inverse"}, {"dpacked"}, {"factor"}, {"t", "heads"}},
+    {"RlhfCachedAttention", RunCachedAttention, {"packed", "old_k", "old_v", "recent_k", "recent_v", "mask", "here"}, {"out", "next_k", "next_v"}, {"factor"}, {}},
+    {"RlhfDraw", RunDraw, {"logits", "uniforms", "temperature"}, {"tokens", "logps"}, {}, {}},
     {"RlhfAdam", RunAdam, {"g", "p", "m", "v", "keep", "move", "eps"}, {"p1", "m1", "v1"}, {"b1", "b2", "rest1", "rest2"}, {}},
 };
 constexpr int kDefinitions = sizeof(definitions) / sizeof(definitions[0]);
@@ -286,8 +334,9 @@ void UnknownShapes(TF_ShapeInferenceContext* context, TF_Status* status) { TF_Sh
 template <int I> bool Register() {
   const Definition& definition = definitions[I];
   TF_OpDefinitionBuilder* op = TF_NewOpDefinitionBuilder(definition.name);
-  for (const std::string name : definition.inputs) TF_OpDefinitionBuilderAddInput(op, (name + (name == "tokens" ? ": int32" : ": float")).c_str());
-  for (const char* name : definition.outputs) TF_OpDefinitionBuilderAddOutput(op, (std::string(name) + ": float").c_str());
+  const auto typed = [](const std::string& name) { return name + (name == "tokens" ? ": int32" : ": float"); };
+  for (const char* name : definition.inputs) TF_OpDefinitionBuilderAddInput(op, typed(name).c_str());
+  for (const char* name : definition.outputs) TF_OpDefinitionBuilderAddOutput(op, typed(name).c_str());
   for (const char* name : definition.floats) TF_OpDefinitionBuilderAddAttr(op, (std::string(name) + ": float").c_str());
   for (const char* name : definition.ints) TF_OpDefinitionBuilderAddAttr(op, (std::string(name) + ": int").c_str());
   TF_OpDefinitionBuilderSetShapeInferenceFunction(op, UnknownShapes);

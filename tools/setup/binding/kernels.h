@@ -196,6 +196,30 @@ WIDE void LogpGrad(int64_t n, const float* __restrict logits, float factor, int6
   out[chosen] += weight;
 }
 
+// The token whose share of e^(logits / temperature) holds a uniform number, summed up from the first; the likeliest at temperature 0. NaN among
+// the logits makes a log-probability of NaN. weights: memory for n numbers.
+WIDE int32_t Draw(int64_t n, const float* __restrict logits, float uniform, float temperature, float* __restrict weights, float* logp) {
+  const float factor = temperature == 0 ? 1.f : 1.f / temperature, most = Max(n, logits);
+  int64_t likeliest = 0;
+  while (likeliest + 1 < n && logits[likeliest] != most) likeliest++;
+  for (int64_t i = 0; i < n; i++) {
+    const float x = (logits[i] - most) * factor;
+    weights[i] = x < -87.f ? 0.f : Exp(Clamp(x, -87.f, 87.f));
+  }
+  double whole = 0, sum = 0;
+  for (int64_t i = 0; i < n; i++) whole += weights[i];
+  int64_t token = likeliest;
+  if (temperature != 0) {
+    const double wanted = uniform * whole;
+    for (int64_t i = 0; i < n && sum <= wanted; i++) {
+      if (weights[i] > 0) token = i;
+      sum += weights[i];
+    }
+  }
+  *logp = (logits[token] - most) * factor - static_cast<float>(std::log(whole));
+  return static_cast<int32_t>(token);
+}
+
 WIDE void Scale(int64_t n, float factor, const float* __restrict x, float* __restrict y) {
   for (int64_t i = 0; i < n; i++) y[i] = x[i] * factor;
 }
