@@ -64,7 +64,7 @@ export async function againstNanogpt(label: string, sizes: Sizes): Promise<Figur
   const figures = await onTheMachine(label, { ...sizes, threads: 2 }, folder)
   for (const { mine, how, env, its, rounds, warm, limit } of pairs) {
     const workers = [nanogpt(sizes, its, folder), ours(sizes, mine, env)]
-    const [theirs, own] = await alternate(workers, 'step', rounds, warm)
+    const [theirs, own] = await alternate(workers, 'step', rounds, { warm })
     workers.forEach(worker => worker.stop())
     mustLearn(theirs, its)
     figures.push(
@@ -88,7 +88,7 @@ function mustLearn(theirs: readonly Measured[], backend: Backend): void {
 async function onTheMachine(label: string, sizes: Sizes, folder: string): Promise<Figure[]> {
   const shards = (JIT: string) => ours({ ...sizes, pieces: 2 }, 'tensorflow', { JIT, TF_NUM_INTRAOP_THREADS: '1', TF_NUM_INTEROP_THREADS: '2' })
   const workers = [nanogpt(sizes, 'tensorflow', folder), nanogpt(sizes, 'tensorflow', folder, 2), shards('graph'), shards('xla')]
-  const [within, between, graph, xla] = await alternate(workers, 'step', 12, 4)
+  const [within, between, graph, xla] = await alternate(workers, 'step', 12, { warm: 4 })
   workers.forEach(worker => worker.stop())
   const median = (runs: readonly Measured[]) => quantile(runs.map(m => m.ms), 0.5), theirs = median(between) < median(within) ? between : within, own = median(xla) < median(graph) ? xla : graph
   mustLearn(theirs, 'tensorflow')

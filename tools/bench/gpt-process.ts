@@ -39,13 +39,17 @@ export const torch = (sizes: Sizes, python: string, fused = false): Worker => st
 /** `generate` of transformers in a fresh process. */
 export const huggingFace = (sizes: Sizes, python: string): Worker => start(python, [path.join(__dirname, 'gpt_generate.py'), JSON.stringify(sizes)], { HF_HUB_OFFLINE: '1' })
 
-/** Lets workers do a task in turn, `warm` times unmeasured and then `rounds` times, so that other work on the machine meets them alike. */
-export async function alternate(workers: readonly Worker[], task: string, rounds: number, warm = 3): Promise<Measured[][]> {
+/**
+ * Lets workers do a task in turn, `warm` turns unmeasured and then `rounds`, so that other work on the machine meets them alike. A turn is the
+ * task `each` times (default once), as a training does its steps, and counts with the mean of its times.
+ */
+export async function alternate(workers: readonly Worker[], task: string, rounds: number, { warm = 3, each = 1 } = {}): Promise<Measured[][]> {
   const out: Measured[][] = workers.map(() => [])
   for (let i = 0; i < warm + rounds; i++) {
     for (const [k, worker] of workers.entries()) {
-      const one = await worker.run(task)
-      if (i >= warm) out[k].push(one)
+      const turn: Measured[] = [], mean = (of: (one: Measured) => number) => turn.reduce((sum, one) => sum + of(one), 0) / each
+      while (turn.length < each) turn.push(await worker.run(task))
+      if (i >= warm) out[k].push({ ...turn[each - 1], ms: mean(one => one.ms), cpu: mean(one => one.cpu) })
     }
   }
   return out

@@ -32,9 +32,9 @@ const median = (runs: readonly Measured[]) => quantile(runs.map(m => m.ms), 0.5)
 async function against(label: keyof typeof limits, sizes: Sizes, python: string): Promise<Figure[]> {
   const mine = names.map(mode => start(mode, sizes)), plain = torch(sizes, python), fused = torch(sizes, python, true), transformers = huggingFace(sizes, python)
   const figures: Figure[] = [], of = `${label}, ${sizes.threads} thread${sizes.threads > 1 ? 's' : ''}`
-  for (const [task, rounds] of [['step', 12], ['decode', 4]] as const) {
+  for (const [task, rounds, each] of [['step', 8, 4], ['decode', 4, 1]] as const) {
     const others = { 'PyTorch': plain, 'PyTorch, fused': fused, ...task === 'decode' && { 'transformers generate': transformers } }
-    const times = await alternate([...mine, ...Object.values(others)], task, rounds), unit = task === 'decode' ? sizes.length - 1 : 1, own = times.slice(0, mine.length)
+    const times = await alternate([...mine, ...Object.values(others)], task, rounds, { each }), unit = task === 'decode' ? sizes.length - 1 : 1, own = times.slice(0, mine.length)
     const what = `${of}, ${task}${task === 'decode' ? ', a position' : ''}`, best = own.reduce((a, b) => median(b) < median(a) ? b : a)
     names.forEach((mode, i) => figures.push({ what: `${what}, ${mode}`, value: median(own[i]) / unit, unit: 'ms' }))
     Object.keys(others).forEach((name, i) => figures.push({ what: `${what}, ${name}`, value: median(times[mine.length + i]) / unit, unit: 'ms' }))
@@ -55,7 +55,7 @@ async function compiling(label: string, sizes: Sizes): Promise<Figure[]> {
   const figures: Figure[] = []
   for (const mode of ['graph', 'XLA'] as const) {
     const worker = start(mode, sizes)
-    const [[first, second, ...later]] = await alternate([worker], 'step', 8, 0), usual = median(later)
+    const [[first, second, ...later]] = await alternate([worker], 'step', 8, { warm: 0 }), usual = median(later)
     worker.stop()
     figures.push({ what: `${label}, ${mode}, to compile a step`, value: (first.ms + second.ms - 2 * usual) / 1000, unit: 's', ...label === 'desk GPT' && { limit: 3 } })
   }

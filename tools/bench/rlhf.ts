@@ -46,7 +46,7 @@ function workers(method: Method, threads: number, { python, overlay, folder }: {
 
 async function against(method: Method, threads: number, where: Parameters<typeof workers>[2]): Promise<Figure[]> {
   const { what, rounds, trl } = METHODS[method], pair = workers(method, threads, where), label = `${what}, ${threads} thread${threads > 1 ? 's' : ''}`, own = `ours (${jitOf(method)})`
-  const [theirs, ours] = await alternate(pair, 'step', rounds, 3), ratios = ours.map((m, i) => m.ms / theirs[i].ms), median = (runs: typeof ours) => quantile(runs.map(m => m.ms), 0.5)
+  const [theirs, ours] = await alternate(pair, 'step', rounds), ratios = ours.map((m, i) => m.ms / theirs[i].ms), median = (runs: typeof ours) => quantile(runs.map(m => m.ms), 0.5)
   if (!theirs[0].version.endsWith(`TRL ${trl}`)) throw new Error(`bench rlhf: expected TRL ${trl} for ${what}, got ${theirs[0].version}`)
   const figures: Figure[] = [
     { what: `${label}, TRL ${trl}`, value: median(theirs), unit: 'ms' }, { what: `${label}, ${own}`, value: median(ours), unit: 'ms' },

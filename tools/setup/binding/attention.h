@@ -1,5 +1,6 @@
 // Attention of one head without a matrix of weights in memory: four queries at a time, only over the keys that the mask lets them see.
-// As in kernels.h every sum is taken in the same order by every processor.
+// As in kernels.h every sum is taken in the same order by every processor, but here with fused multiply-add (kernels.cc turns it
+// on): each product below goes into one sum, so that compilers have no choice what to fuse. FUSES says whether the processor has it.
 #pragma once
 #include <algorithm>
 #include <vector>
@@ -7,6 +8,17 @@
 #include "kernels.h"
 
 #pragma GCC diagnostic ignored "-Wpsabi"  // Nothing here is called from elsewhere.
+#ifdef __x86_64__
+#define FUSES __builtin_cpu_supports("fma")
+#ifdef __linux__
+#define FUSED __attribute__((target_clones("avx512f", "fma", "default")))
+#else
+#define FUSED __attribute__((target("fma")))
+#endif
+#else
+#define FUSES true
+#define FUSED
+#endif
 
 namespace {
 
@@ -112,7 +124,9 @@ template <int kParts> INLINE void Outwards(const Head& head, const float* x, con
     for (int r = 0; r < kQueries; r++) rows[r] = Load(y + r * wide + part * kLanes);
     for (int64_t j = from; j < to; j++) {
       float* at = out + j * wide + part * kLanes;
-      Store(at, Load(at) + ((x[j] * rows[0] + x[tall + j] * rows[1]) + (x[2 * tall + j] * rows[2] + x[3 * tall + j] * rows[3])));
+      Lanes sum = Load(at);
+      for (int r = 0; r < kQueries; r++) sum += x[r * tall + j] * rows[r];
+      Store(at, sum);
     }
   }
 }
@@ -188,7 +202,7 @@ template <int kParts> INLINE void AttendHeadGrad(Head& head, const Mask& mask, c
 }
 
 // One head of a packed projection: q, k and v are columns of the same rows. width = heads · e.
-WIDE void Attend(Head& head, const Mask& mask, const float* packed, int64_t width, float scale, float* out, float* most, float* inverse) {
+FUSED void Attend(Head& head, const Mask& mask, const float* packed, int64_t width, float scale, float* out, float* most, float* inverse) {
   const int64_t stride = 3 * width;
   Copy(head, packed, stride, scale, head.q);
   CopyTurned(head, packed + width, stride, head.kt);
@@ -200,7 +214,7 @@ WIDE void Attend(Head& head, const Mask& mask, const float* packed, int64_t widt
   }
 }
 
-WIDE void AttendGrad(Head& head, const Mask& mask, const float* dout, const float* packed, const float* out, int64_t width, float scale, const float* most, const float* inverse, float* dpacked) {
+FUSED void AttendGrad(Head& head, const Mask& mask, const float* dout, const float* packed, const float* out, int64_t width, float scale, const float* most, const float* inverse, float* dpacked) {
   const int64_t stride = 3 * width;
   Copy(head, packed, stride, scale, head.q);
   Copy(head, packed + width, stride, 1, head.k);

@@ -93,7 +93,7 @@ template <int kParts, bool kWhole> INLINE void AttendHeads(const float* q, int64
   }
 }
 
-WIDE void AttendCached(const float* q, int64_t heads, int64_t queries, int64_t e, float factor, const Piece* pieces, const int64_t* columns, float* p, float* out) {
+FUSED void AttendCached(const float* q, int64_t heads, int64_t queries, int64_t e, float factor, const Piece* pieces, const int64_t* columns, float* p, float* out) {
   switch (e % kLanes ? 0 : e / kLanes) {
     case 1: return AttendHeads<1, true>(q, heads, queries, e, factor, pieces, columns, p, out);
     case 2: return AttendHeads<2, true>(q, heads, queries, e, factor, pieces, columns, p, out);
