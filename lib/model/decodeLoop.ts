@@ -12,8 +12,8 @@ import { anglesOf } from './blocks'
 import type { Cache } from './cache'
 import type { ModelConfig } from './config'
 import { shapeOf } from './config'
-import type { FixedCache } from './fixedCache'
-import { cutRows, joinRows, RECENT, rowsOfShards, settle, step } from './fixedCache'
+import { cutRows, emptyRecent, joinRows, RECENT, rowsOfShards, settle, step } from './fixedCache'
+import type { OldCache } from './fixedCache'
 import { headWeight } from './forward'
 import { roundUp } from './inputs'
 import type { Params } from './params'
@@ -28,14 +28,14 @@ export interface Drawing {
   readonly alive: Float32Array
   readonly stopTokens: readonly number[]
   readonly values: boolean
-  /** Whether more calls follow: else the cache is left with a recent part that is full. */
+  /** Whether more calls follow: else the cache stays as it is. */
   readonly more: boolean
   /** Pieces of the rows that run side by side (default 1). */
   readonly shards?: number
 }
 
 /** [16, b] each, of which the first `count` rows were asked for. */
-export interface Drawn { readonly tokens: Int32Array, readonly logps: Float32Array, readonly values?: Float32Array, readonly cache: FixedCache }
+export interface Drawn { readonly tokens: Int32Array, readonly logps: Float32Array, readonly values?: Float32Array, readonly cache: OldCache }
 
 type Given = {
   /** Positions at the first step, [b]. */
@@ -101,55 +101,54 @@ const compiled = new Map<string, Loop>()
 function loopOf(config: ModelConfig, wantValues: boolean, greedy: boolean): Loop {
   const mode = fastest(), key = JSON.stringify([config, wantValues, greedy, mode]), made = compiled.get(key) ?? jit.loop<State, Weights>(
     ({ i, alive }, { given }) => tf.logicalAnd(tf.less(i, given.count), tf.greater(tf.max(alive), 0)),
-    (state, weights) => body(config, wantValues, greedy, state, weights), { name: 'decoding', mode })
+    (state, weights) => body(config, wantValues, greedy, state, weights), { name: 'decoding, position by position', mode })
   compiled.set(key, made)
   return made
 }
 
 /** Rows of a batch that are decoded side by side with the others. */
-interface Lane { readonly state: Omit<State, 'recent'>, readonly given: OnDevice<Given> }
-/** In the order of what the body returns, which a loop wants. */
-const began = ({ i, ids, alive, tokens, logps, values }: Lane['state'], recent: Cache): State => ({ i, ids, alive, recent, tokens, logps, values })
-type Lanes = (lanes: readonly Lane[], params: Params, head: tfjs.Tensor2D, old: Cache, recent: Cache) => Pick<State, 'recent' | 'tokens' | 'logps' | 'values'>
+interface Lane { readonly ids: tfjs.Tensor1D, readonly alive: tfjs.Tensor1D, readonly given: OnDevice<Given> }
+type Made = Pick<State, 'recent' | 'tokens' | 'logps' | 'values'>
+type Lanes = (lanes: readonly Lane[], params: Params, old: Cache) => Made
 const inLanes = new Map<string, Jitted<Lanes>>()
 
 /** The loop of each lane, as one call: what does not need each other runs side by side, as far as there are threads for it. */
 function lanesOf(config: ModelConfig, wantValues: boolean, greedy: boolean): Jitted<Lanes> {
-  const key = JSON.stringify([config, wantValues, greedy, fastest()]), made = inLanes.get(key) ?? jit<Lanes>((lanes, params, head, old, recent) => {
-    const rows = lanes.map(({ state }) => state.ids.shape[0]), olds = cutRows(old, rows), recents = cutRows(recent, rows)
-    const done = lanes.map(({ state, given }, n) => loopOf(config, wantValues, greedy)(began(state, recents[n]), { params, head, old: olds[n], given }))
+  const key = JSON.stringify([config, wantValues, greedy, fastest()]), made = inLanes.get(key) ?? jit<Lanes>((lanes, params, old) => {
+    const rows = lanes.map(({ ids }) => ids.shape[0]), olds = cutRows(old, rows), head = tf.transpose(headWeight(params, config))
+    const done = lanes.map(({ ids, alive, given }, n) => {
+      // In the order of what the body returns, which a loop wants
+      const state: State = { i: int(0), ids, alive, recent: emptyRecent(old, rows[n]), tokens: tf.zeros([RECENT, rows[n]], 'int32'), logps: tf.fill([RECENT, rows[n]], 0), values: tf.fill([RECENT, rows[n]], 0) }
+      return loopOf(config, wantValues, greedy)(state, { params, head, old: olds[n], given })
+    })
     const wide = (name: 'tokens' | 'logps' | 'values') => tf.concat2d(done.map(one => one[name]), 1)
     return { recent: joinRows(done.map(one => one.recent)), tokens: wide('tokens'), logps: wide('logps'), values: wide('values') }
-  }, { name: 'decoding in shards', mode: 'graph' })
+  }, { name: 'decoding', mode: 'graph' })
   inLanes.set(key, made)
   return made
 }
 
 /**
- * Adds up to 16 tokens to every row of a cache whose recent part is empty, the first of them after `ids` [b] at `positions` [b].
- * Frees what it replaces of the cache, whose recent part is empty again where more calls follow.
- * Its old part is then no larger than needed, since attention reads all of it at every position; each of its few sizes is compiled once.
+ * Adds up to 16 tokens to every row of a cache, the first of them after `ids` [b] at `positions` [b]. Frees what it replaces of the cache,
+ * to which they are added where more calls follow; it is no larger than needed then, and each of its few sizes is compiled once.
  */
-export function decodeMany(params: Params, config: ModelConfig, { old, recent, filled, fresh, padding }: FixedCache, ids: Int32Array, positions: Int32Array, drawing: Drawing): Drawn {
-  const b = ids.length, count = drawing.uniforms.length / b, { shards = 1, temperature, values: wantValues } = drawing
-  if (fresh !== 0 || count > RECENT) throw new RangeError(`decodeMany: ${count} positions on a cache with ${fresh} recent ones; expected up to ${RECENT} on none`)
+export function decodeMany(params: Params, config: ModelConfig, cache: OldCache, ids: Int32Array, positions: Int32Array, drawing: Drawing): Drawn {
+  const { old, filled, padding } = cache, b = ids.length, count = drawing.uniforms.length / b, { shards = 1, temperature, values: wantValues } = drawing
+  if (count > RECENT) throw new RangeError(`decodeMany: ${count} positions; expected up to ${RECENT}`)
   const laneOf = (from: number, n: number): Lane => {
     const to = from + n, uniforms = new Float32Array(count * n)
     for (let j = 0; j < count; j++) uniforms.set(drawing.uniforms.subarray(j * b + from, j * b + to), j * n)
     const given = givenOf(config, { columns: old[0].k.shape[2], filled, padding: padding.subarray(from, to) }, positions.subarray(from, to), { ...drawing, uniforms })
-    return {
-      given: toTensors(given),
-      state: { i: int(0), ids: tf.tensor1d(ids.subarray(from, to), 'int32'), alive: tf.tensor1d(drawing.alive.subarray(from, to)), tokens: tf.zeros([RECENT, n], 'int32'), logps: tf.zeros([RECENT, n]), values: tf.zeros([RECENT, n]) },
-    }
+    return { ids: tf.tensor1d(ids.subarray(from, to), 'int32'), alive: tf.tensor1d(drawing.alive.subarray(from, to)), given: toTensors(given) }
   }
   const out = tf.tidy(() => {
-    const sizes = rowsOfShards(b, shards), lanes = sizes.map((n, k) => laneOf(k * sizes[0], n)), [{ state, given }] = lanes, greedy = temperature === 0, head = tf.transpose(headWeight(params, config))
-    return (lanes.length > 1 ? lanesOf(config, wantValues, greedy)(lanes, params, head, old, recent) : loopOf(config, wantValues, greedy)(began(state, recent), { params, head, old, given })) as unknown as tfjs.TensorContainerObject
-  }) as unknown as Pick<State, 'recent' | 'tokens' | 'logps' | 'values'> & Partial<State>
+    const sizes = rowsOfShards(b, shards)
+    return lanesOf(config, wantValues, temperature === 0)(sizes.map((n, k) => laneOf(k * sizes[0], n)), params, old) as unknown as tfjs.TensorContainerObject
+  }) as unknown as Made
   const tokens = out.tokens.dataSync<'int32'>(), logps = out.logps.dataSync<'float32'>(), values = wantValues ? out.values.dataSync<'float32'>() : undefined
-  tf.dispose([out.tokens, out.logps, out.values, recent, ...[out.i, out.ids, out.alive].filter(one => one !== undefined)] as unknown as tfjs.TensorContainer)
-  const cache: FixedCache = { old, recent: out.recent, filled, fresh: 0, padding }
-  return { tokens, logps, values, cache: drawing.more ? settle(cache, roundUp(filled + RECENT)) : { ...cache, fresh: RECENT } }
+  const longer = drawing.more ? settle(cache, out.recent, roundUp(filled + RECENT)) : cache
+  tf.dispose(out as unknown as tfjs.TensorContainer)
+  return { tokens, logps, values, cache: longer }
 }
 
 /** What the loop needs to know of some rows besides their cache. */

@@ -24,29 +24,34 @@ import type { Params } from './params'
 /** Columns of the part that every position rewrites. */
 export const RECENT = 16
 
-/** Which part of a cache is filled, and with what. Whoever holds it disposes it. */
-export interface FixedCache {
+/** The large part, and how much of it is filled. Whoever holds it disposes it. */
+export interface OldCache {
   /** [b, keyHeads, columns, e] each, for every layer. */
   readonly old: Cache
-  /** [b, keyHeads, 16, e] each. */
-  readonly recent: Cache
-  /** Columns of `old`, and of `recent`, that hold something. */
+  /** Columns that hold something. */
   readonly filled: number
-  readonly fresh: number
   /** Columns of padding at the left of each row. */
   readonly padding: Int32Array
 }
 
-/** The cache of prompts with room for more: `columns` in all. */
-export function fixedCache(cache: Cache, columns: number, padding: Int32Array): FixedCache {
-  const [rows, heads, filled, e] = cache[0].k.shape
-  return tf.tidy(() => ({
-    old: cache.map(({ k, v }) => ({ k: widen(k, columns), v: widen(v, columns) })),
-    recent: cache.map(() => ({ k: tf.fill<tfjs.Rank.R4>([rows, heads, RECENT, e], 0), v: tf.fill<tfjs.Rank.R4>([rows, heads, RECENT, e], 0) })), filled, fresh: 0, padding,
-  }))
+export interface FixedCache extends OldCache {
+  /** [b, keyHeads, 16, e] each. */
+  readonly recent: Cache
+  /** Columns of it that hold something. */
+  readonly fresh: number
 }
 
-const widen = (x: tfjs.Tensor4D, columns: number) => tf.pad(x, [[0, 0], [0, 0], [0, columns - x.shape[2]], [0, 0]])
+/** The cache of prompts in `columns` in all, with room behind the prompts, or at their left where it is full at once. */
+export function oldCache(cache: Cache, columns: number, padding: Int32Array, full = false): OldCache {
+  const rest = columns - cache[0].k.shape[2], [left, right] = full ? [rest, 0] : [0, rest], widen = (x: tfjs.Tensor4D) => tf.pad(x, [[0, 0], [0, 0], [left, right], [0, 0]])
+  return { old: tf.tidy(() => cache.map(({ k, v }) => ({ k: widen(k), v: widen(v) }))), filled: columns - right, padding: padding.map(columns => columns + left) }
+}
+
+/** A recent part that nothing was written to, for so many rows of a cache like `old`. */
+export function emptyRecent(old: Cache, rows: number): Cache {
+  const [, heads, , e] = old[0].k.shape, empty = () => tf.fill<tfjs.Rank.R4>([rows, heads, RECENT, e], 0)
+  return old.map(() => ({ k: empty(), v: empty() }))
+}
 
 /** What one position needs besides weights and cache. */
 type Inputs = {
@@ -157,17 +162,18 @@ export function decodeStep(params: Params, config: ModelConfig, cache: FixedCach
   const out = tf.tidy(() => stepOf(config, wantValues, shards)(params, old, recent, toTensors(inputs)) as unknown as tfjs.TensorContainerObject) as unknown as Stepped
   const logits = out.logits.dataSync<'float32'>(), values = out.values?.dataSync<'float32'>()
   tf.dispose([out.logits, recent, ...out.values ? [out.values] : []] as unknown as tfjs.TensorContainer)
-  return { logits, values, cache: fresh + 1 < RECENT ? { ...cache, recent: out.recent, fresh: fresh + 1 } : settle({ ...cache, recent: out.recent }) }
+  return { logits, values, cache: fresh + 1 < RECENT ? { ...cache, recent: out.recent, fresh: fresh + 1 } : { ...settle(cache, out.recent), recent: out.recent, fresh: 0 } }
 }
 
-/** Writes the recent part behind what is filled of the old one, which has `columns` then (default: as many as before). */
-export function settle({ old, recent, filled, padding }: FixedCache, columns = old[0].k.shape[2]): FixedCache {
+/** Writes a recent part behind what is filled of the old one, which has `columns` then (default: as many as before). Frees what it replaces. */
+export function settle({ old, filled, padding }: OldCache, recent: Cache, columns = old[0].k.shape[2]): OldCache {
   const taken = Math.min(RECENT, columns - filled), rest = columns - filled - taken
+  const first = (x: tfjs.Tensor4D, count: number) => count < x.shape[2] ? x.slice([0, 0, 0, 0], [-1, -1, count, -1]) : x
   const joined = tf.tidy(() => old.map(({ k, v }, layer) => {
     const [b, heads, , e] = k.shape, room = rest > 0 ? [tf.fill<tfjs.Rank.R4>([b, heads, rest, e], 0)] : []
-    const join = (x: tfjs.Tensor4D, y: tfjs.Tensor4D) => tf.concat([x.slice([0, 0, 0, 0], [-1, -1, filled, -1]), taken === RECENT ? y : y.slice([0, 0, 0, 0], [-1, -1, taken, -1]), ...room], 2)
+    const join = (x: tfjs.Tensor4D, y: tfjs.Tensor4D) => tf.concat([first(x, filled), first(y, taken), ...room], 2)
     return { k: join(k, recent[layer].k), v: join(v, recent[layer].v) }
   }))
   tf.dispose(old as unknown as tfjs.TensorContainer)
-  return { old: joined, recent, filled: filled + taken, fresh: 0, padding }
+  return { old: joined, filled: filled + taken, padding }
 }

@@ -11,7 +11,7 @@ import type { ModelConfig } from './config'
 import { shapeOf } from './config'
 import { decodeMany } from './decodeLoop'
 import type { Drawn } from './decodeLoop'
-import { decodeStep, fixedCache, RECENT } from './fixedCache'
+import { decodeStep, emptyRecent, oldCache, RECENT } from './fixedCache'
 import type { FixedCache } from './fixedCache'
 import { lmHead } from './forward'
 import { headScores } from './heads'
@@ -99,7 +99,7 @@ function* decodeFixed(params: Params, config: ModelConfig, prompts: readonly Arr
   let rows = rowsOf(prompts, longest, options.random), live = rows.map((_, i) => i), cache: FixedCache | undefined
   try {
     const first = readPrompts(params, config, rows, longest, options.values)
-    try { cache = fixedCache(first.longer, columns, Int32Array.from(rows, r => r.padding)) } finally { disposeCache(first.longer) }
+    cache = begin(first.longer, columns, Int32Array.from(rows, r => r.padding), many)
     let { logits, values } = first, ahead: Drawn | undefined
     const { temperature = 1 } = options
     for (let step = 0, at = 0; ; step++) {
@@ -113,7 +113,7 @@ function* decodeFixed(params: Params, config: ModelConfig, prompts: readonly Arr
       const size = sizeFor(live.length, rows.length)
       if (size < rows.length) {
         const ended = rows.map((_, i) => i).filter(i => !live.includes(i)), kept = [...live, ...ended].slice(0, size)
-        const smaller: FixedCache = { ...cache, old: selectRows(cache.old, kept), recent: selectRows(cache.recent, kept), padding: Int32Array.from(kept, i => rows[i].padding) }
+        const { padding } = cache, smaller: FixedCache = { ...cache, old: selectRows(cache.old, kept), recent: selectRows(cache.recent, kept), padding: Int32Array.from(kept, i => padding[i]) }
         disposeFixed(cache)
         cache = smaller
         rows = kept.map(i => rows[i])
@@ -124,12 +124,20 @@ function* decodeFixed(params: Params, config: ModelConfig, prompts: readonly Arr
         const count = Math.min(RECENT, options.maxNewTokens - step - 1), alive = new Float32Array(rows.length), uniforms = new Float32Array(count * rows.length)
         for (const i of live) { alive[i] = 1; for (let j = 0; j < count; j++) uniforms[j * rows.length + i] = rows[i].random?.uniform() ?? 0 }
         ahead = decodeMany(params, config, cache, ids, positions, { temperature, uniforms, alive, stopTokens: options.stopTokens ?? [], values: options.values ?? false, more: step + 1 + count < options.maxNewTokens, shards: options.shards });
-        [cache, at] = [ahead.cache, 0]
+        [cache, at] = [{ ...cache, ...ahead.cache }, 0]
       } else ({ logits, values, cache } = decodeStep(params, config, cache, ids, positions, options.values, options.shards))
     }
   } finally {
     if (cache) disposeFixed(cache)
   }
+}
+
+/** The cache to go on with after prompts, whose own is freed. */
+function begin(prompts: Cache, columns: number, padding: Int32Array, many: boolean): FixedCache {
+  try {
+    const cache = oldCache(prompts, columns, padding, many)
+    return { ...cache, recent: many ? [] : emptyRecent(cache.old, padding.length), fresh: 0 }
+  } finally { disposeCache(prompts) }
 }
 
 /** Rows to go on with: all, or a half or a quarter … of them, where that is enough and worth it. */

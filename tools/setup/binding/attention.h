@@ -1,24 +1,12 @@
 // Attention of one head without a matrix of weights in memory: four queries at a time, only over the keys that the mask lets them see.
-// As in kernels.h every sum is taken in the same order by every processor, but here with fused multiply-add (kernels.cc turns it
-// on): each product below goes into one sum, so that compilers have no choice what to fuse. FUSES says whether the processor has it.
+// As in exponentials.h every sum is taken in the same order by every processor, with fused multiply-add.
 #pragma once
 #include <algorithm>
 #include <vector>
 
-#include "kernels.h"
+#include "exponentials.h"
 
 #pragma GCC diagnostic ignored "-Wpsabi"  // Nothing here is called from elsewhere.
-#ifdef __x86_64__
-#define FUSES __builtin_cpu_supports("fma")
-#ifdef __linux__
-#define FUSED __attribute__((target_clones("avx512f", "fma", "default")))
-#else
-#define FUSED __attribute__((target("fma")))
-#endif
-#else
-#define FUSES true
-#define FUSED
-#endif
 
 namespace {
 

@@ -1,5 +1,5 @@
 // Attention of one query a row over a cache of keys and values in two pieces, of which only what the mask shows is read.
-// As in kernels.h every sum is taken in the same order by every processor.
+// As in exponentials.h every sum is taken in the same order by every processor, with fused multiply-add.
 #pragma once
 #include <algorithm>
 #include <vector>
