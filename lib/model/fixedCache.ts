@@ -83,22 +83,23 @@ function attendBoth(q: tfjs.Tensor4D, pieces: readonly { readonly k: tfjs.Tensor
 /** One position of every row, the output head's weights turned [width, vocabulary] where they are: logits after it, the scalar head's values where asked for, and the recent part with it. */
 export function step(config: ModelConfig, wantValues: boolean, params: Params, old: Cache, recent: Cache, { ids, positions, angles, mask, here, elsewhere }: OnDevice<Inputs>, head?: tfjs.Tensor2D): Stepped {
   const { heads, headWidth, width } = shapeOf(config), b = ids.shape[0], next: { k: tfjs.Tensor4D, v: tfjs.Tensor4D }[] = []
+  const fused = hasKernels() && headWidth <= cachedWidth, flat = (x: tfjs.Tensor4D) => reshape(x, [b, x.size / b]) as tfjs.Tensor2D
   const write = (into: tfjs.Tensor4D, x: tfjs.Tensor4D) => add(mul(into, elsewhere), mul(x, here)) as tfjs.Tensor4D
-  const attend = (q: tfjs.Tensor4D, k: tfjs.Tensor4D, v: tfjs.Tensor4D, layer: number) => {
-    if (hasKernels() && headWidth <= cachedWidth) return reshape(attendPacked(tf.concat2d([q, k, v].map(x => reshape(x, [b, x.size / b]) as tfjs.Tensor2D), 1), layer), q.shape) as tfjs.Tensor4D
-    next[layer] = { k: write(recent[layer].k, k), v: write(recent[layer].v, v) }
-    return attendBoth(q, [old[layer], next[layer]], mask)
-  }
   const attendPacked = (packed: tfjs.Tensor2D, layer: number) => {
     const [out, k, v] = cachedAttention(packed, old[layer], recent[layer], mask, here, 1 / Math.sqrt(headWidth))
     next[layer] = { k: k as tfjs.Tensor4D, v: v as tfjs.Tensor4D }
     return out as tfjs.Tensor2D
   }
+  const attend = (q: tfjs.Tensor4D, k: tfjs.Tensor4D, v: tfjs.Tensor4D, layer: number) => {
+    if (fused) return reshape(attendPacked(tf.concat2d([q, k, v].map(flat), 1), layer), q.shape) as tfjs.Tensor4D
+    next[layer] = { k: write(recent[layer].k, k), v: write(recent[layer].v, v) }
+    return attendBoth(q, [old[layer], next[layer]], mask)
+  }
   let x: tfjs.Tensor2D
   if (config.model_type === 'gpt2') {
     x = tf.add(embed(params['transformer.wte.weight'], ids), embed(params['transformer.wpe.weight'], positions))
     const packed = (qkv: tfjs.Tensor2D, layer: number) => {
-      if (hasKernels() && headWidth <= cachedWidth) return attendPacked(qkv, layer)
+      if (fused) return attendPacked(qkv, layer)
       const [q, k, v] = tf.split(qkv, 3, 1).map(part => reshape(part, [b, heads, 1, headWidth]) as tfjs.Tensor4D)
       return reshape(attend(q, k, v, layer), [b, width]) as tfjs.Tensor2D
     }
