@@ -12,9 +12,9 @@ export const jitMode = (): JitMode | undefined => off() ? undefined : process.en
 
 /**
  * A function of tensors as one call into TensorFlow: see jit/README.md. It runs as it is, with the same numbers, where the addon cannot
- * take functions (wasm, the npm package's own addon) and with JIT=0 in the environment. JIT=xla compiles with XLA: seconds a shape, then
- * faster; graphs are the default, since a lab is too short for it. What it notes (long compilation, many shapes) goes to a terminal only, or
- * with JIT_LOG=1 anywhere.
+ * take functions (wasm, the npm package's own addon) and with JIT=0 in the environment. JIT=xla compiles with XLA, which takes seconds a shape
+ * and cannot use our kernels; graphs are the default. What it notes (long compilation, many shapes) goes to a terminal only, or with
+ * JIT_LOG=1 anywhere.
  */
 export const jit = createJit(tf, {
   enabled: () => !off(),

@@ -28,8 +28,8 @@ export interface SftOptions extends EpochOptions {
   readonly examples: readonly Example[]
   /** Pieces of a batch, one after the other, whose gradients are summed (default 1): the same step in less memory. */
   readonly accumulate?: number
-  /** The parts side by side, each on a core of its own, instead of one after the other: see updateInPieces. */
-  readonly together?: boolean
+  /** Pieces of a batch side by side in one step, each on a core of its own (default 1); not with `accumulate`. */
+  readonly shards?: number
   /** Loss of a token (default: its negative log-likelihood). */
   readonly loss?: TokenLoss
 }
@@ -67,17 +67,17 @@ const scored = ({ ids, promptLength }: Example) => ids.length - Math.max(1, prom
  * Every epoch takes the examples in a new order that the seed decides. Stops with an error at the first loss or gradient that is not finite.
  */
 export function sft(options: SftOptions): Training<SftMetrics> {
-  const { model: { config, params }, examples, batchSize = 32, accumulate = 1, together, optimiser = adamw({ lr: 1e-3, maxGradNorm: 1 }), loss = nll, shuffle = true } = options
+  const { model: { config, params }, examples, batchSize = 32, accumulate = 1, shards = 1, optimiser = adamw({ lr: 1e-3, maxGradNorm: 1 }), loss = nll, shuffle = true } = options
   const schedule = options.schedule ?? constantSchedule({ lr: 1e-3 }), perEpoch = Math.ceil(examples.length / batchSize), steps = options.steps ?? perEpoch
   const objective = objectiveOf(config, loss)
-  check(options, batchSize, accumulate)
+  check(options, batchSize, accumulate, shards)
   return training(startState('sft', { policy: params }, { policy: optimiser.init(params) }, Random.seed(options.seed ?? 0), { num_tokens: 0 }), function* (own) {
     while (own.state.step < steps) {
       const { state } = own, t = state.step, random = Random.resume(state.random), epoch = Math.floor(t / perEpoch), first = (t % perEpoch) * batchSize
       const order = shuffle ? random.split(`epoch ${epoch}`).shuffle(examples) : examples, batch = order.slice(first, first + batchSize)
-      const size = Math.ceil(batch.length / accumulate), pieces = Array.from({ length: Math.ceil(batch.length / size) }, (_, i) => batch.slice(i * size, (i + 1) * size))
+      const size = Math.ceil(batch.length / Math.max(accumulate, shards)), pieces = Array.from({ length: Math.ceil(batch.length / size) }, (_, i) => batch.slice(i * size, (i + 1) * size))
       const tokens = batch.reduce((n, e) => n + scored(e), 0), dropout = random.split(`step ${t}`)
-      const learning_rate = schedule(t), done = updateInPieces(state, { role: 'policy', optimiser, learningRate: learning_rate, objective, together, pieces: pieces.map(piece => prepare(config, piece, tokens, dropout)) })
+      const learning_rate = schedule(t), done = updateInPieces(state, { role: 'policy', optimiser, learningRate: learning_rate, objective, together: shards > 1 || undefined, pieces: pieces.map(piece => prepare(config, piece, tokens, dropout)) })
       const mean = (name: 'entropy' | 'hits') => done.aux.reduce((sum, piece) => sum + piece[name][0], 0) / tokens
       const num_tokens = (state.more as { num_tokens: number }).num_tokens + batch.reduce((n, e) => n + e.ids.length, 0)
       state.more = { num_tokens }
@@ -102,11 +102,12 @@ function prepare(config: ModelConfig, piece: readonly Example[], tokens: number,
   return { batch: scoredInputs(config, ids, { mask, responseMask, random, fewShapes: jitWorks() }), tokens }
 }
 
-function check({ examples, steps = 1 }: SftOptions, batchSize: number, accumulate: number): void {
+function check({ examples, steps = 1 }: SftOptions, batchSize: number, accumulate: number, shards: number): void {
   if (examples.length === 0) throw new Error('sft: no examples')
-  for (const [name, value] of Object.entries({ steps, batchSize, accumulate })) {
+  for (const [name, value] of Object.entries({ steps, batchSize, accumulate, shards })) {
     if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`${name}: expected a positive integer, got ${value}`)
   }
+  if (accumulate > 1 && shards > 1) throw new RangeError(`sft: accumulate ${accumulate} takes the pieces of a batch one after the other, shards ${shards} side by side; give one of them`)
   examples.forEach((e, i) => {
     if (!(Number.isSafeInteger(e.promptLength) && e.promptLength >= 0 && scored(e) > 0)) throw new Error(`sft: example ${i} has ${e.ids.length} tokens and a prompt of ${e.promptLength}: nothing to learn`)
   })

@@ -9,7 +9,7 @@
 import {
   tf, ready, Random, announceBackend, labSeed, show, showVolatile, bars, frontier, progress, predict, reveal, claim, todo, check, score, claimTable,
   deskPolicy, deskComparisons, deskPreferences, deskPrompts, drawPrompts, judgeComparisons, preferencePairs, rewardPairs, pairReference, FAIR, EOS,
-  dpo, deskPpo, deskRewardModel, deskTruth, rollout, gold, modelReward, standardiseReward, countParams, disposeTraining,
+  dpo, deskPpo, deskRewardModel, deskTruth, rollout, gold, modelReward, standardiseReward, linearSchedule, countParams, disposeTraining,
   klOptimalPolicy, outcomesOf, winRate,
   type DeskPrompt, type LanguageModel, type Rollout,
 } from 'rlhf-labs'
@@ -122,11 +122,11 @@ claim('DPO’s policy carries the rewards of A, B and C, and says that D is wort
 const policy = deskPolicy(), covered = ({ facts }: { facts: { issue: string } }) => facts.issue !== 'damaged'
 const judged = judgeComparisons(deskComparisons(1200, seed).filter(({ prompt }) => covered(prompt)), FAIR, Random.seed(seed).split('labels'))
 const pairs = preferencePairs(judged), sampling = { maxNewTokens: 48, stopTokens: [EOS] }
-const held = deskPrompts([...drawPrompts(280, seed + 5, { heldOut: true }).filter(covered), ...drawPrompts(110, seed + 5, { heldOut: true, issue: 'damaged' })]), prompts = deskPrompts(drawPrompts(1000, seed + 77))
+const held = deskPrompts([...drawPrompts(480, seed + 5, { heldOut: true }).filter(covered), ...drawPrompts(190, seed + 5, { heldOut: true, issue: 'damaged' })]), prompts = deskPrompts(drawPrompts(1000, seed + 77))
 console.log(`${pairs.length} pairs; ${held.filter(p => !covered(p)).length} of the ${held.length} customers who will judge the policies have a damaged parcel`)
 
 // %% [markdown]
-// The yardstick: some 350 customers that nobody trained on, 110 of them with a damaged parcel. For each policy its replies, their true reward, their KL to the start, and the *gold win rate*: how often the reply is truly better than the start's reply to the same customer, a tie counting half.
+// The yardstick: some 600 customers that nobody trained on, 190 of them with a damaged parcel. For each policy its replies, their true reward, their KL to the start, and the *gold win rate*: how often the reply is truly better than the start's reply to the same customer, a tie counting half.
 //
 // ### Find the bug: a win rate for nothing
 //
@@ -199,7 +199,7 @@ async function runDpo(beta: number): Promise<void> {
 for (const beta of betas) await runDpo(beta)
 
 // %% [markdown]
-// Then RLHF. One reward model from the same pairs serves both βs; its cost is counted in both.
+// Then RLHF. One reward model from the same pairs serves both βs; its cost is counted in both. PPO's rate falls to nothing, as in lab 06.
 
 // %% sampled=true promises=["text"]
 await ready()
@@ -216,7 +216,7 @@ const warmUp = rollout(policy, prompts.slice(0, 128), { ...sampling, random: Ran
 const reward = standardiseReward(modelReward<DeskPrompt>(scorer), warmUp), promptTokens = mean(prompts.map(p => p.ids.length))
 await ready()
 async function runPpo(beta: number): Promise<void> {
-  const watch = meter(), points: Point[] = [], training = deskPpo({ policy: policy, reward: reward, value: scorer, prompts: prompts, seed: seed, beta: beta, iterations: 12, batchSize: 64, minibatches: 4 })
+  const watch = meter(), points: Point[] = [], training = deskPpo({ policy: policy, reward: reward, value: scorer, prompts: prompts, seed: seed, beta: beta, iterations: 12, batchSize: 64, minibatches: 4, schedule: linearSchedule({ lr: 5e-4, totalSteps: 13 }) })
   let generated = 0
   for await (const m of progress(training, `PPO, β = ${beta}`, { total: 12 })) {
     watch.see()

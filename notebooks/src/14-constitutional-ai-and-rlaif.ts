@@ -222,7 +222,7 @@ async function preferenceModel(name: string, judged: readonly Judged[]): Promise
 }
 
 // %%
-const pool = replyPool(policy, held.slice(0, 100), 16, Random.seed(seed).split('pool'))
+const pool = replyPool(policy, held.slice(0, 240), 16, Random.seed(seed).split('pool'))
 const favourites = (model: LanguageModel) => bestOfPool(pool, deskScores(model, pool.asked, pool.replies.map(r => r.tokens)))
 const outcome = (name: string, replies: readonly { readonly tokens: readonly number[], readonly gold: number }[], asked = pool.prompts) => ({
   scorer: name, harmless: harmlessShare(asked, replies.map(r => r.tokens)), cost: mean(asked.map((p, i) => penalty(violations(p, replies[i].tokens)))), truth: mean(replies.map(r => r.gold)),

@@ -69,7 +69,7 @@ describe('train, compiled and not', () => {
       return { loss, grad_norm, weights: Object.fromEntries(Object.entries(training.state.models.policy).map(([name, w]) => [name, Array.from(w.dataSync())])) }
     }
     const whole = await run({})
-    for (const options of [{ accumulate: 2, together: true }, { accumulate: 4, together: true }, { accumulate: 2 }]) near(await run(options), whole, 1e-6, JSON.stringify(options))
+    for (const options of [{ shards: 2 }, { shards: 4 }, { accumulate: 2 }]) near(await run(options), whole, 1e-6, JSON.stringify(options))
   })
 
   const llama = llamaConfig({ vocab_size: 24, max_position_embeddings: 64, hidden_size: 16, intermediate_size: 32, num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2 })

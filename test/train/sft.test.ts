@@ -153,6 +153,7 @@ describe('train/sft', () => {
     expect(() => sft(options({ examples: [examples[0], { ids: [1, 2], promptLength: 2 }] }))).to.throw('example 1 has 2 tokens and a prompt of 2: nothing to learn')
     expect(() => sft(options({ batchSize: 0 }))).to.throw(RangeError, 'batchSize')
     expect(() => sft(options({ steps: 1.5 }))).to.throw(RangeError, 'steps')
+    expect(() => sft(options({ accumulate: 2, shards: 2 }))).to.throw(RangeError, 'give one of them')
     expect(() => smoothedNll(1)).to.throw(RangeError, 'epsilon')
   })
 })

@@ -17,11 +17,11 @@ import { benchPairs, benchPrompts, SIZES } from './rlhf-sizes'
 
 /** The most that ours may take, as a multiple of TRL's time. */
 const LIMIT = 0.5
-/** What is measured, and how ours is compiled: by XLA where much is decoded (see environment.md), else as a graph, the default. */
 const METHODS = {
-  ppo: { what: 'PPO iteration', rounds: 9, trl: '1.12.0', jit: 'xla' }, dpo: { what: 'DPO step', rounds: 25, trl: '1.16.0', jit: 'graph' }, grpo: { what: 'GRPO iteration', rounds: 9, trl: '1.16.0', jit: 'xla' },
+  ppo: { what: 'PPO iteration', rounds: 9, trl: '1.12.0' }, dpo: { what: 'DPO step', rounds: 25, trl: '1.16.0' }, grpo: { what: 'GRPO iteration', rounds: 9, trl: '1.16.0' },
 } as const
-const jitOf = (method: Method) => process.env.JIT ?? METHODS[method].jit
+/** How ours is compiled: as the labs are, unless the environment says otherwise. */
+const JIT = process.env.JIT ?? 'graph'
 
 /** Model, reward model, prompts and pairs as TRL reads them. */
 function exported(): string {
@@ -40,12 +40,12 @@ function workers(method: Method, threads: number, { python, overlay, folder }: {
   const n = String(threads)
   return [
     start(python, [path.join(__dirname, 'rlhf_trl.py'), method, folder, n], { OMP_NUM_THREADS: n, ...method === 'ppo' && { PYTHONPATH: overlay } }),
-    start(process.execPath, ['--import', 'tsx', path.join(__dirname, 'rlhf-worker.ts'), method, n], { TF_CPP_MIN_LOG_LEVEL: '2', TF_NUM_INTRAOP_THREADS: '1', TF_NUM_INTEROP_THREADS: n, RLHF_THREADS: n, JIT: jitOf(method) }),
+    start(process.execPath, ['--import', 'tsx', path.join(__dirname, 'rlhf-worker.ts'), method, n], { TF_CPP_MIN_LOG_LEVEL: '2', TF_NUM_INTRAOP_THREADS: '1', TF_NUM_INTEROP_THREADS: n, RLHF_THREADS: n, JIT }),
   ]
 }
 
 async function against(method: Method, threads: number, where: Parameters<typeof workers>[2]): Promise<Figure[]> {
-  const { what, rounds, trl } = METHODS[method], pair = workers(method, threads, where), label = `${what}, ${threads} thread${threads > 1 ? 's' : ''}`, own = `ours (${jitOf(method)})`
+  const { what, rounds, trl } = METHODS[method], pair = workers(method, threads, where), label = `${what}, ${threads} thread${threads > 1 ? 's' : ''}`, own = `ours (${JIT})`
   const [theirs, ours] = await alternate(pair, 'step', rounds), ratios = ours.map((m, i) => m.ms / theirs[i].ms), median = (runs: typeof ours) => quantile(runs.map(m => m.ms), 0.5)
   if (!theirs[0].version.endsWith(`TRL ${trl}`)) throw new Error(`bench rlhf: expected TRL ${trl} for ${what}, got ${theirs[0].version}`)
   const figures: Figure[] = [
@@ -65,7 +65,7 @@ async function against(method: Method, threads: number, where: Parameters<typeof
   return figures
 }
 
-/** Runs everything, about four minutes on two quiet cores; RLHF_BENCH='ppo 1' runs one method with one thread, JIT=graph or JIT=xla compiles all of ours so. */
+/** Runs everything, about four minutes on two quiet cores; RLHF_BENCH='ppo 1' runs one method with one thread, JIT=xla compiles ours by XLA, JIT=0 not at all. */
 export async function run(): Promise<boolean> {
   const where = { python: lastLine('oracle.mjs'), overlay: lastLine('ppo.mjs'), folder: exported() }, [only, threads] = (process.env.RLHF_BENCH ?? '').split(' '), figures: Figure[] = []
   for (const method of Object.keys(METHODS) as Method[]) for (const n of [1, 2]) {
