@@ -188,6 +188,7 @@ describe('tensor/kernels', () => {
     expect(() => cachedAttention(tf.zeros([2, 387]), cache(2, 4, 129), cache(2, 2, 129), tf.zeros([2, 1, 1, 6]), here, 1)).to.throw('the heads or the mask')
     expect(() => cachedAttention(tf.zeros([2, 9]), cache(2, 4), cache(2, 2), tf.zeros([2, 1, 1, 6]), tf.zeros([1, 1, 2, 1]), 1)).to.throw('no column')
     expect(() => draw(tf.zeros([2, 3]), tf.zeros([3]), tf.scalar(1))).to.throw('another size')
+    expect(() => draw(tf.zeros([2, 0]), tf.zeros([2]), tf.scalar(1))).to.throw('no token')
     expect(() => splitHeads(tf.zeros([5, 6]), 2, 1, 1)).to.throw('do not fit')
   })
 })

@@ -1,13 +1,15 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { homedir, hostname, userInfo } from 'node:os'
 import path from 'node:path'
 import { one, sum, type Promised } from './promise'
 
-const root = path.resolve(__dirname, '../..'), MEGABYTES = 20
+const root = path.resolve(__dirname, '../..'), own = 'test/trust/committed.ts'
+/** The most bytes of a file: what is larger was made, not written. */
+const LARGEST = 1 << 20
 const literal = (text: string) => new RegExp(`(?<![\\w/])${text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}(?![\\w])`)
 
-/** What no committed output may hold, each with an example that must be found. */
+/** What no tracked file may hold, each with an example that must be found. */
 const PATTERNS: readonly (readonly [string, RegExp, string])[] = [
   ['a folder of a user', /(?<![\w.])\/(?:home|Users)\/[a-z][\w.-]*\/|[A-Z]:\\{1,2}Users\\/, 'at /home/ann/labs/x.ts'],
   ['the folder of root', /(?<![\w.])\/root\/[\w.]/, 'at /root/labs'],
@@ -18,7 +20,7 @@ const PATTERNS: readonly (readonly [string, RegExp, string])[] = [
   ['the token of a Jupyter server', /[?&]token=[0-9a-f]{32,}/, `http://localhost:8888/lab?token=${'0a'.repeat(24)}`],
 ]
 
-/** This machine's own names, where they are not words that any text may hold. */
+/** This machine's own names, which no output may hold, where they are not words that any text may hold. */
 function here(): (readonly [string, RegExp, string])[] {
   const names = [homedir(), userInfo().username, hostname(), root].filter(name => name.length > 4 && !/^(admin|debian|runner|ubuntu|localhost|vagrant|\/root)$/.test(name))
   return names.map(name => [`a name of this machine (${name})`, literal(name), `by ${name}, it`] as const)
@@ -33,13 +35,15 @@ function outputsOf(file: string): string {
 }
 
 export const committed: Promised = {
-  what: 'no committed output or data file holds a secret, a user name or a path of a machine',
+  what: 'no tracked file holds a secret or a path of a machine, no output or data file its names, and none is larger than 1 MB',
   try() {
-    const patterns = [...PATTERNS, ...here()]
+    const names = here(), patterns = [...PATTERNS, ...names]
     const sees = patterns.map(([what, pattern, example]) => one(`finds ${what}`, () => { if (!pattern.test(example)) throw new Error(`does not see ${example}`) }))
-    const files = execFileSync('git', ['ls-files', '-z', '--', 'notebooks', 'data', 'bench'], { cwd: root, encoding: 'utf8' }).split('\0').filter(file => /\.(ipynb|jsonl?|csv|txt|md|html|svg)$/.test(file) && statSync(path.join(root, file)).size < MEGABYTES << 20)
+    const files = execFileSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8' }).split('\0').filter(file => file && file !== own && existsSync(path.join(root, file)))
     const clean = files.map(file => one(file, () => {
-      const text = outputsOf(file), found = patterns.map(([what, pattern]) => ({ what, at: pattern.exec(text) })).find(({ at }) => at)
+      const { size } = statSync(path.join(root, file))
+      if (size > LARGEST) throw new Error(`${size} bytes; a file may have ${LARGEST}`)
+      const text = outputsOf(file), found = (/^(notebooks|data)\//.test(file) ? patterns : PATTERNS).map(([what, pattern]) => ({ what, at: pattern.exec(text) })).find(({ at }) => at)
       if (found) throw new Error(`${found.what}: …${text.slice(Math.max(0, found.at!.index - 40), found.at!.index + 60)}…`)
     }))
     return Promise.all([...sees, ...clean]).then(sum)

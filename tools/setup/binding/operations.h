@@ -253,7 +253,7 @@ void RunCachedAttention(const Attributes& attributes, Call& call) {
 void RunDraw(const Attributes&, Call& call) {
   Shape shape;
   const float* logits = call.In(0, &shape);
-  if (!Matrix(call, shape)) return;
+  if (!Matrix(call, shape) || !call.Require(shape[1] > 0, "Draw: no token to draw")) return;
   const int64_t b = shape[0], v = shape[1];
   const float *uniforms = call.In(1, b), *temperature = call.In(2, 1);
   int32_t* tokens = call.IndicesOut(0, {b});
